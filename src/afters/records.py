@@ -1,0 +1,224 @@
+"""What travels: Example, Shot, Prediction, Case, Score, Result, Comparison.
+
+Plain frozen records that know nobody. A judging row is an Example, then a Prediction; both meet in a Case; the
+Cases of one Dataset and one model are a Result; two Results make Comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Row = tuple[float, ...]
+"""What a metric observed on one Case: a vector whose sums over Cases are all that the score needs."""
+
+Direction = Literal["higher", "lower"]
+"""Which way is better."""
+
+Kind = Literal["binary", "case", "corpus"]
+"""A metric's kind: right or wrong per Case; a number per Case; only defined over many Cases."""
+
+Verdict = Literal["improved", "improved_effect_unproven", "worse", "equivalent", "cannot_tell"]
+"""The words of a verdict; see `compare/verdict.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A solved example that stands in a prompt before the question."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row, or a part of one, that was not used, and why."""
+
+    source: str
+    """File and row, as `support.csv:17`."""
+    reason: str
+    """A short phrase that many rows share, to be counted: "empty answer"."""
+    detail: str = ""
+    """What is particular to this row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row as an instruction: the question in words, and what a person answered."""
+
+    id: str
+    """Unique within its Dataset; the same before and after."""
+    task: str
+    source: str
+    """File and row, as `support.csv:17`."""
+    content: str
+    """What the prompts' columns say over all wordings, without answer and template, normalised."""
+    wording: str
+    """Which of the task's wordings asks."""
+    prompt: str
+    references: tuple[str, ...]
+    """One or more right answers; the first is what is taught."""
+    system: str = ""
+    """What a chat model is told first."""
+    shots: tuple[Shot, ...] = ()
+    cuttable: tuple[int, int] | None = None
+    """The span of `prompt` that may be shortened when the prompt is too long; None: nothing may be."""
+    choices: tuple[str, ...] = ()
+    """The closed set of answers, when there is one."""
+    choice_scores: tuple[float, ...] = ()
+    """How much each choice is worth, where that is not 1 for the first reference and 0 otherwise."""
+    group: str = ""
+    """Examples of one group are scored as one Case; by default each stands alone."""
+    cluster: str = ""
+    """Cases of one cluster are resampled together; by default the hash of `content`."""
+    variant: str = "original"
+    """"original", or which perturbed twin this is."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How an answer is written; part of a Result's identity."""
+
+    max_new_tokens: int = 64
+    method: Literal["greedy"] = "greedy"
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceScore:
+    """What a model thinks of one choice."""
+
+    log_probability: float
+    """Natural logarithm, summed over the choice's tokens."""
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model answered to one Example."""
+
+    example: str
+    """The Example's id."""
+    answers: tuple[str, ...] = ()
+    """The written answer, or several when sampled."""
+    choices: tuple[ChoiceScore, ...] = ()
+    """One for each of the Example's choices, in their order."""
+    prompt_hash: str = ""
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    finished: bool = True
+    """Whether the answer ended by itself, not at the limit of new tokens."""
+    shots_used: int = 0
+    tokens_cut: int = 0
+    """How many tokens of the cuttable span did not fit."""
+    seconds: float = 0.0
+    """This answer's share of its batch's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is scored as one: an Example with its Prediction, or a group of them."""
+
+    id: str
+    cluster: str
+    examples: tuple[Example, ...]
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number over all Cases of a Result, with what is needed to check it."""
+
+    name: str
+    """As `rouge1`."""
+    metric: str
+    """The metric that gave it, as `rouge`."""
+    value: float
+    kind: Kind
+    direction: Direction
+    judged: int
+    """Cases that count in `value`."""
+    unjudged: int
+    """Cases for which the metric could not say anything; never counted as zero."""
+    signature: str
+    """The metric's options and version."""
+    chance: float | None = None
+    """What guessing gives, where that is known."""
+    low: float | None = None
+    high: float | None = None
+    """The 95 % interval over clusters, where it was computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One model's answers to one Dataset, and what they are worth."""
+
+    label: str
+    """"before", "shots=1", "after", "nearest", …"""
+    task: str
+    identity: Mapping[str, str]
+    """Hashes and settings that make this Result what it is: weights, adapter, tokenizer, dataset, shots,
+    decoding, precision, code. A key that a file does not carry is missing, not empty."""
+    cases: tuple[Case, ...]
+    rows: Mapping[str, tuple[Row | None, ...]]
+    """For each metric its Row for each Case, in the order of `cases`; None: could not be judged."""
+    scores: tuple[Score, ...]
+    seconds: float = 0.0
+
+    def score(self, name: str) -> Score:
+        """Return the score of that name; KeyError when there is none."""
+        for score in self.scores:
+            if score.name == name:
+                return score
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two Results on the same Cases: what changed, and how sure that is.
+
+    Differences are `after - before` in the metric's own unit; which sign is good is told by `direction`.
+    """
+
+    task: str
+    metric: str
+    """The score's name, as `rouge1`."""
+    kind: Literal["tuning", "prompting", "baseline"]
+    """The same prompts with other weights; other prompts; or a baseline that is no language model."""
+    before: str
+    after: str
+    """Labels of the two Results."""
+    primary: bool
+    direction: Direction
+    cases: int
+    clusters: int
+    unjudged: int
+    """Cases left out because one of the two could not be judged."""
+    before_value: float
+    after_value: float
+    difference: float
+    low: float
+    high: float
+    confidence: float
+    interval: str
+    """The name of the interval's method."""
+    p_value: float
+    p_corrected: float
+    """After correction for the family it was tested in; equal to `p_value` in a family of one."""
+    test: str
+    """The name of the test."""
+    smallest_effect: float
+    """The smallest difference that matters, declared beforehand; 0 when none was declared."""
+    better: int
+    worse: int
+    same: int
+    """Cases that got better, got worse, and stayed."""
+    detectable: float
+    """The smallest difference that this many Cases show with 80 % power."""
+    cases_needed: int | None
+    """How many Cases would show `max(|difference|, smallest_effect)` with 80 % power; None when neither says."""
+    verdict: Verdict
+    sentence: str
+    not_checked: tuple[str, ...] = ()
+    """What had to match and could not be checked, because a Result does not carry it."""

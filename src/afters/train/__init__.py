@@ -1,0 +1,1 @@
+"""Fine-tuning: rows in, better weights out."""

@@ -1,0 +1,18 @@
+"""Fixtures that more than one room needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The development data: AFTERS_DATA, or shared/data beside the checkout; skips where there is none."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("AFTERS_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"the development data is not at {folder}; set AFTERS_DATA")
+    return folder

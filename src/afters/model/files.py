@@ -1,0 +1,125 @@
+"""Where a model's files are, whether they are safe to read, and what they hash to. No torch here.
+
+Weights are read from safetensors only: a pickled file can run code, and no scan of one has ever been a defence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from afters.errors import ModelError, nearest
+
+EMBEDDED = {"afters-tiny": Path(__file__).parent / "tiny"}
+"""The models that ship with the package."""
+
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "spiece.model", "tokenizer.model", "vocab.json", "merges.txt"),
+    *("vocab.txt", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
+)
+
+PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
+
+
+def find(name: str, *, relative_to: Path | None = None) -> Path:
+    """Return the folder of the model called `name`: embedded, a folder, or one already downloaded from a hub.
+
+    A relative path is taken from `relative_to`, the study's own folder, then from the working folder. A name is
+    looked up on a hub last, and only in the local cache unless the environment allows the network.
+    """
+    if name in EMBEDDED:
+        return checked(EMBEDDED[name], name)
+    for base in (relative_to, Path()):
+        if base is not None and (base / name).exists():
+            return checked(base / name, name)
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return checked(_from_hub(name), name)
+    guess = nearest(name, [*EMBEDDED, *_neighbours(Path(name))])
+    raise ModelError(
+        f"no model '{name}'" + (f"; did you mean '{guess}'?" if guess else ""),
+        expected="a folder with config.json and *.safetensors, a hub name as 'owner/name', "
+        f"or an embedded model ({', '.join(EMBEDDED)})",
+        hint="Check the spelling of [model] base.",
+    )
+
+
+def checked(folder: Path, name: str) -> Path:
+    """Return `folder` when it holds a model that can be read without running anybody's code."""
+    if not folder.is_dir():
+        raise ModelError(f"'{name}' is a file", expected="the folder that holds config.json and *.safetensors")
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"'{name}' holds no config.json", expected="a folder as transformers' save_pretrained writes")
+    if any(folder.glob("*.safetensors")):
+        return folder
+    pickled = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLED)
+    if pickled:
+        raise ModelError(
+            f"'{name}' holds only pickled weights ({pickled[0]}), which can run code when they are read",
+            expected="*.safetensors",
+            hint="Where you trust the file: load it with transformers and save_pretrained(folder), then name that.",
+        )
+    raise ModelError(f"'{name}' holds no weights", expected="*.safetensors beside config.json")
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """Return the model's configuration, refused when it asks for code of its own."""
+    try:
+        read = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelError("config.json is not JSON", where=f"{folder.name}/config.json", received=str(error)) from None
+    if not isinstance(read, dict):
+        raise ModelError("config.json is not an object", where=f"{folder.name}/config.json")
+    code = [key for key in read if key == "auto_map" or key.startswith("_attn_implementation")]
+    if code:
+        raise ModelError(
+            f"the configuration asks to run code of its own ('{code[0]}')",
+            where=f"{folder.name}/config.json",
+            hint="Afters never runs a model's own code; use an architecture that transformers carries.",
+        )
+    return read
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the sha256 over the names and bytes of the model's weight files, 16 hex digits."""
+    return _hash(sorted(folder.glob("*.safetensors")))
+
+
+def tokenizer_hash(folder: Path) -> str:
+    """Return the sha256 over the tokenizer's files, 16 hex digits."""
+    return _hash([folder / name for name in TOKENIZER_FILES if (folder / name).is_file()])
+
+
+def _hash(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        digest.update(path.name.encode() + b"\0" + _file_hash(path, stat.st_size, stat.st_mtime_ns).encode())
+    return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=256)
+def _file_hash(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _neighbours(path: Path) -> list[str]:
+    folder = path.parent
+    return [str(folder / child.name) for child in folder.iterdir() if child.is_dir()] if folder.is_dir() else []
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted))
+    except Exception as error:  # noqa: BLE001 - the hub's client raises a dozen kinds, all of which mean the same here
+        raise ModelError(
+            f"'{name}' is no local folder, and could not be fetched from the hub",
+            received=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            hint="Name a local folder, or see that the network and the name are right.",
+        ) from None

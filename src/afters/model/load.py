@@ -1,0 +1,127 @@
+"""A name or a path becomes a model with its tokenizer on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+)
+from transformers.utils import logging as transformers_logging
+
+from afters.errors import ModelError, unknown
+from afters.model import files
+from afters.model.causal import Causal
+from afters.model.network import Network
+from afters.model.prompt import Prompter, default_max_prompt_tokens
+from afters.model.seq2seq import Seq2Seq
+
+Precision = Literal["bf16", "fp32"]
+
+transformers_logging.disable_progress_bar()
+transformers_logging.set_verbosity_error()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be taught or asked."""
+
+    network: Network
+    prompter: Prompter
+    precision: Precision
+    device: torch.device
+    folder: Path
+    identity: Mapping[str, str]
+
+
+def load(
+    folder: Path,
+    *,
+    precision: Precision | Literal["auto"] = "auto",
+    for_training: bool = False,
+    adapter: Path | None = None,
+    max_prompt_tokens: int | None = None,
+    max_new_tokens: int = 64,
+) -> Loaded:
+    """Load the model in `folder`, on the GPU when there is one.
+
+    To be asked, weights are held in `precision`. To be trained, they are held in fp32 and only the arithmetic
+    runs in `precision`, so that small updates are not rounded away.
+
+    Args:
+        folder: a folder that `files.find` returned.
+        precision: "auto" is bf16 where the processor computes in it natively, fp32 elsewhere; never fp16, in which
+            T5 overflows.
+        for_training: hold the weights in fp32.
+        adapter: the folder of a peft adapter to put on the model.
+        max_prompt_tokens: a longer prompt loses shots, then text; None: what the model's positions allow.
+        max_new_tokens: room to leave for the answer where prompt and answer share positions.
+    """
+    config = files.config(folder)
+    kind = _kind(config, folder)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = resolve_precision(precision, device)
+    dtype = torch.bfloat16 if chosen == "bf16" and not for_training else torch.float32
+    auto = AutoModelForSeq2SeqLM if kind is Seq2Seq else AutoModelForCausalLM
+    module = auto.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+    if adapter is not None:
+        from afters.model.adapters import put_on
+
+        module = put_on(module, adapter)
+    prompter = _prompter(folder, config, max_prompt_tokens=max_prompt_tokens, max_new_tokens=max_new_tokens)
+    identity = {
+        "weights": files.weights_hash(folder),
+        "tokenizer": files.tokenizer_hash(folder),
+        "adapter": files.weights_hash(adapter) if adapter else "none",
+        "precision": chosen,
+        "device": device.type,
+        "max_prompt_tokens": str(prompter.max_prompt_tokens),
+    }
+    return Loaded(kind(module.to(device).eval()), prompter, chosen, device, folder, identity)
+
+
+def prompter_of(folder: Path, *, max_prompt_tokens: int | None = None, max_new_tokens: int = 64) -> Prompter:
+    """Return the Prompter of the model in `folder`, without loading its weights."""
+    config = files.config(folder)
+    return _prompter(folder, config, max_prompt_tokens=max_prompt_tokens, max_new_tokens=max_new_tokens)
+
+
+def resolve_precision(precision: Precision | Literal["auto"], device: torch.device) -> Precision:
+    """Return bf16 where `device` computes in it natively and "auto" is asked, else fp32, else what was asked."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    capabilities = torch.cpu.get_capabilities()
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16")
+    return "bf16" if native else "fp32"
+
+
+def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int | None, max_new_tokens: int) -> Prompter:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "the tokenizer cannot be read", where=folder.name, received=str(error).splitlines()[0]
+        ) from None
+    return Prompter(
+        tokenizer,
+        encoder_decoder=_kind(config, folder) is Seq2Seq,
+        max_prompt_tokens=max_prompt_tokens or default_max_prompt_tokens(config, max_new_tokens=max_new_tokens),
+    )
+
+
+def _kind(config: dict[str, Any], folder: Path) -> type[Seq2Seq] | type[Causal]:
+    name = str(config.get("model_type"))
+    if name in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
+        return Seq2Seq
+    if name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return Causal
+    known = [*MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES, *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES]
+    raise ModelError(unknown("model_type", name, known), where=f"{folder.name}/config.json")

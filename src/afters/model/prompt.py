@@ -1,0 +1,162 @@
+"""An Example becomes token ids: the only place where text meets a tokenizer.
+
+Text from rows is encoded as plain text: a user's `<|im_end|>` stays eight characters and never becomes a control
+token. Control tokens are put between such segments here, and nowhere else; training and generation read the
+same ids for the same prompt.
+
+Layout without a chat template: each shot is its question, a line break, its answer; shots and question are parted
+by an empty line. Decoder-only models read one line break more, after which the answer begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from afters.errors import ModelError
+from afters.records import Example, Shot
+
+DEFAULT_MAX_PROMPT_TOKENS = 1024
+"""For models whose positions are relative and have no end, as T5."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """A prompt as the model reads it."""
+
+    ids: tuple[int, ...]
+    shots_used: int
+    tokens_cut: int
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits that are equal exactly when the model reads the same prompt."""
+        return hashlib.sha256(",".join(map(str, self.ids)).encode()).hexdigest()[:16]
+
+
+class PromptTooLong(ModelError):
+    """A prompt that does not fit, with no shot left to drop and nothing that may be cut."""
+
+
+class Prompter:
+    """Encodes prompts and answers for one tokenizer and one kind of model."""
+
+    def __init__(self, tokenizer: Any, *, encoder_decoder: bool, max_prompt_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.encoder_decoder = encoder_decoder
+        self.max_prompt_tokens = max_prompt_tokens
+        self._before, self._after = self._control_tokens()
+        self._chat = bool(getattr(tokenizer, "chat_template", None))
+        self.end_ids = self._end_ids()
+
+    def prompt(self, example: Example) -> EncodedPrompt:
+        """Encode the prompt; whole shots are dropped, last first, then the cuttable span is cut, until it fits."""
+        for shots in range(len(example.shots), -1, -1):
+            ids = self._encode(example, example.prompt, example.shots[:shots])
+            if len(ids) <= self.max_prompt_tokens:
+                return EncodedPrompt(ids, shots, 0)
+        return self._cut(example, excess=len(ids) - self.max_prompt_tokens)
+
+    def answer(self, text: str) -> tuple[int, ...]:
+        """Encode an answer with the token that ends it."""
+        ids = self._plain(text)
+        return (*self._before, *ids, *self._after) if self.encoder_decoder else (*ids, self.end_ids[0])
+
+    def choice(self, text: str) -> tuple[int, ...]:
+        """Encode a choice to be scored: as an answer, without the token that ends it."""
+        return self._plain(text) if not self.encoder_decoder else (*self._before, *self._plain(text))
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Decode an answer; control tokens are left out."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def _plain(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+
+    def _control_tokens(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return what the tokenizer puts before and after a text: nothing and `</s>` for T5, `<s>` for Llama."""
+        bare = self.tokenizer("a", add_special_tokens=False).input_ids
+        whole = self.tokenizer("a", add_special_tokens=True).input_ids
+        for start in range(len(whole) - len(bare) + 1):
+            if whole[start : start + len(bare)] == bare:
+                return tuple(whole[:start]), tuple(whole[start + len(bare) :])
+        return (), ()
+
+    def _end_ids(self) -> tuple[int, ...]:
+        """Return the tokens that end an answer, the taught one first."""
+        ends = [self.tokenizer.eos_token_id]
+        if self._chat:
+            *_, closing = self._chat_segments([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}])
+            special = [token for token in self._control(closing) if token in self.tokenizer.all_special_ids]
+            ends = special[:1] + ends
+        if ends[0] is None:
+            raise ModelError("the tokenizer names no token that ends a text", expected="eos_token")
+        return tuple(dict.fromkeys(end for end in ends if end is not None))
+
+    def _encode(self, example: Example, question: str, shots: Sequence[Shot]) -> tuple[int, ...]:
+        if self._chat:
+            return self._encode_chat(example.system, question, shots)
+        blocks = [f"{shot.question}\n{shot.answer}" for shot in shots]
+        text = "\n\n".join([*([example.system] if example.system else []), *blocks, question])
+        if self.encoder_decoder:
+            return (*self._before, *self._plain(text), *self._after)
+        return (*self._before, *self._plain(text + "\n"))
+
+    def _encode_chat(self, system: str, question: str, shots: Sequence[Shot]) -> tuple[int, ...]:
+        messages = [{"role": "system", "content": system}] if system else []
+        for shot in shots:
+            messages += [{"role": "user", "content": shot.question}, {"role": "assistant", "content": shot.answer}]
+        messages.append({"role": "user", "content": question})
+        first, *others = self._chat_segments(messages, answer_follows=True)
+        ids = list(self._control(first))
+        for message, control in zip(messages, others, strict=True):
+            ids += [*self._plain(message["content"]), *self._control(control)]
+        return tuple(ids)
+
+    def _chat_segments(self, messages: list[dict[str, str]], *, answer_follows: bool = False) -> list[str]:
+        """Return the template's own text around the messages: one piece more than there are messages."""
+        marks = [f"\ue000{index}\ue001" for index in range(len(messages))]
+        marked = [{**message, "content": mark} for message, mark in zip(messages, marks, strict=True)]
+        rest = self.tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=answer_follows)
+        segments = []
+        for mark in marks:
+            segment, found, rest = rest.partition(mark)
+            if not found:
+                raise ModelError("the tokenizer's chat template leaves a message out", hint="Use another base model.")
+            segments.append(segment)
+        return [*segments, rest]
+
+    def _control(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def _cut(self, example: Example, *, excess: int) -> EncodedPrompt:
+        """Shorten the cuttable span at its end, by whole tokens, until the prompt fits."""
+        if example.cuttable is not None:
+            start, end = example.cuttable
+            span = example.prompt[start:end]
+            tokens = self.tokenizer(
+                span, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+            )
+            offsets = tokens["offset_mapping"]
+            for keep in range(len(offsets) - excess, -1, -1):
+                kept = span[: offsets[keep][0]] if keep < len(offsets) else span
+                ids = self._encode(example, example.prompt[:start] + kept + example.prompt[end:], ())
+                if len(ids) <= self.max_prompt_tokens:
+                    return EncodedPrompt(ids, 0, len(offsets) - keep)
+        raise PromptTooLong(
+            f"a prompt of {self.max_prompt_tokens + excess} tokens does not fit",
+            where=example.source,
+            expected=f"at most {self.max_prompt_tokens} tokens",
+            hint='Name the column that may be shortened (cut = "…" in the task), or raise [model] max_prompt_tokens.',
+        )
+
+
+def default_max_prompt_tokens(config: dict[str, Any], *, max_new_tokens: int) -> int:
+    """Return how many tokens a prompt may have when the study does not say."""
+    positions = config.get("n_positions") or config.get("max_position_embeddings")
+    if not positions:
+        return DEFAULT_MAX_PROMPT_TOKENS
+    room = int(positions) - (0 if config.get("is_encoder_decoder") else max_new_tokens)
+    return max(1, min(room, DEFAULT_MAX_PROMPT_TOKENS))

@@ -1,0 +1,256 @@
+"""The one loop: full or adapter, encoder-decoder or decoder-only.
+
+Step s is a pure function of the weights, the optimizer's state, (seed, s) and the settings: its rows come from
+`order`, its dropout from a stream of its own. So a run that was killed goes on from its last checkpoint to the
+same weights, bit for bit, on the same machine.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import torch
+from torch import Tensor
+
+from afters.errors import AftersError
+from afters.model.load import Precision
+from afters.model.network import Network, Pair
+from afters.seeds import number
+from afters.train import checkpoint
+from afters.train.loss import backward
+from afters.train.order import Order
+from afters.train.schedule import share_of_rate
+from afters.train.settings import TrainSettings
+
+CHECKPOINT_SECONDS = 60.0
+"""A checkpoint is due after this long, or after twenty times what the last one took, whichever is later."""
+
+BAD_STEPS = 5
+"""So many steps in a row without a finite gradient end the run."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a finished run leaves; the network holds the weights of `best_step`."""
+
+    steps: int
+    best_step: int
+    validations: Mapping[int, float]
+    skipped: int
+
+
+def train(
+    network: Network,
+    pairs: Sequence[Pair],
+    settings: TrainSettings,
+    *,
+    seed: int,
+    folder: Path,
+    precision: Precision,
+    validate: Callable[[int], float] | None = None,
+    higher_is_better: bool = True,
+    on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+) -> Trained:
+    """Teach the weights of `network` that require a gradient, and leave the best ones in it.
+
+    Args:
+        network: the model; weights in fp32.
+        pairs: the teaching rows as token ids; only answers are taught.
+        settings: every knob.
+        seed: of order and dropout.
+        folder: gets `steps.jsonl` and `checkpoints/`; a run found there is gone on with.
+        precision: of the arithmetic.
+        validate: judges the network as it stands after a step; the best step by it is kept. None: the last is.
+        higher_is_better: whether `validate` gives a score or a loss.
+        on_step: is told the step, how many there are, and the loss in nats per answer token.
+    """
+    return _Run(network, pairs, settings, seed, folder, precision, validate, higher_is_better, on_step).go()
+
+
+class _Run:
+    """The state of one run: it lives as long as `train` runs."""
+
+    def __init__(
+        self,
+        network: Network,
+        pairs: Sequence[Pair],
+        settings: TrainSettings,
+        seed: int,
+        folder: Path,
+        precision: Precision,
+        validate: Callable[[int], float] | None,
+        higher_is_better: bool,
+        on_step: Callable[[int, int, float], None],
+    ) -> None:
+        self.network, self.pairs, self.settings, self.seed = network, pairs, settings, seed
+        self.folder, self.precision, self.validate = folder, precision, validate
+        self.sign = 1.0 if higher_is_better else -1.0
+        self.on_step = on_step
+        self.weights = {name: weight for name, weight in network.module.named_parameters() if weight.requires_grad}
+        self.optimizer = _adamw(self.weights, settings)
+        self.order = Order(
+            [len(pair.prompt) + len(pair.answer) for pair in pairs],
+            seed=seed,
+            epochs=settings.epochs,
+            batch_rows=settings.batch_rows,
+            window_steps=settings.window_steps,
+        )
+        self.due = _validation_steps(self.order.steps, settings.validations)
+        self.progress, self.best = checkpoint.resume(
+            folder / "checkpoints", weights=self.weights, optimizer=self.optimizer
+        )
+        self.saved_at, self.save_seconds = time.monotonic(), 0.0
+        self.bad_in_a_row = 0
+
+    def go(self) -> Trained:
+        if not self.progress.done:
+            self._try_longest()
+            with _log(self.folder / "steps.jsonl", after=self.progress.step) as log:
+                while not self.progress.done:
+                    self._step(log)
+        if self.best is not None:
+            with torch.no_grad():
+                for name, weight in self.weights.items():
+                    weight.copy_(self.best[name])
+        best_step = self.progress.best_step if self.progress.best_step is not None else self.progress.step
+        return Trained(self.progress.step, best_step, self.progress.validations, self.progress.skipped)
+
+    def _try_longest(self) -> None:
+        """Run the longest rows once without an update, so that a lack of memory shows now and not hours later."""
+        longest = sorted(self.pairs, key=lambda pair: -len(pair.prompt) - len(pair.answer))
+        with self._chance(-1):
+            backward(
+                self.network,
+                longest[: self.settings.batch_rows],
+                tokens=self.settings.token_budget,
+                precision=self.precision,
+            )
+        self.optimizer.zero_grad()
+
+    def _step(self, log: TextIO) -> None:
+        began = time.perf_counter()
+        step = self.progress.step
+        rows = self.order.rows(step)
+        share = share_of_rate(step, steps=self.order.steps, warmup=self.settings.warmup, curve=self.settings.schedule)
+        with self._chance(step):
+            loss = backward(
+                self.network,
+                [self.pairs[row] for row in rows],
+                tokens=self.settings.token_budget,
+                precision=self.precision,
+            )
+        norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip).item()
+        self._update(share, finite=torch.isfinite(torch.tensor([loss, norm])).all().item() is True)
+        self.progress.step += 1
+        line: dict[str, float | None] = {
+            "step": self.progress.step,
+            "rows": len(rows),
+            "loss": loss,
+            "learning_rate": share * self.settings.learning_rate,
+            "gradient_norm": norm,
+            "seconds": time.perf_counter() - began,
+        }
+        self.on_step(self.progress.step, self.order.steps, loss)
+        if self.progress.step in self.due:
+            line["validation"] = self._judge()
+        self.progress.done = self.progress.step >= self.order.steps or self._out_of_patience()
+        log.write(json.dumps(line) + "\n")
+        log.flush()
+        self._save_when_due()
+
+    def _update(self, share: float, *, finite: bool) -> None:
+        """Move the weights; a gradient that is not finite moves nothing and is counted."""
+        if finite:
+            for group in self.optimizer.param_groups:
+                group["lr"] = share * self.settings.learning_rate
+            self.optimizer.step()
+            self.bad_in_a_row = 0
+        else:
+            self.progress.skipped += 1
+            self.bad_in_a_row += 1
+        self.optimizer.zero_grad()
+        if self.bad_in_a_row >= BAD_STEPS:
+            raise AftersError(
+                f"training stopped at step {self.progress.step}: the gradient was not finite {BAD_STEPS} times in a "
+                "row\n  The last checkpoint is whole. Lower [train] learning_rate, or look for broken rows."
+            )
+
+    def _judge(self) -> float | None:
+        if self.validate is None:
+            return None
+        self.network.module.eval()
+        value = self.validate(self.progress.step)
+        earlier = [self.sign * known for known in self.progress.validations.values()]
+        self.progress.validations[self.progress.step] = value
+        if not earlier or self.sign * value > max(earlier):
+            self.progress.best_step = self.progress.step
+            self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        return value
+
+    def _out_of_patience(self) -> bool:
+        patience, best = self.settings.patience, self.progress.best_step
+        if patience is None or best is None:
+            return False
+        return sum(step > best for step in self.progress.validations) >= patience
+
+    def _save_when_due(self) -> None:
+        waited = time.monotonic() - self.saved_at
+        due = self.progress.step in self.due or self.progress.done
+        if due or waited > max(CHECKPOINT_SECONDS, 20 * self.save_seconds):
+            began = time.monotonic()
+            checkpoint.save(
+                self.folder / "checkpoints",
+                self.progress,
+                weights=self.weights,
+                optimizer=self.optimizer,
+                best=self.best,
+            )
+            self.saved_at = time.monotonic()
+            self.save_seconds = self.saved_at - began
+
+    @contextmanager
+    def _chance(self, step: int) -> Iterator[None]:
+        """Give dropout the stream of its step, and the process its own random state back afterwards."""
+        self.network.module.train()
+        with torch.random.fork_rng():
+            torch.manual_seed(number(self.seed, "dropout", step))
+            yield
+
+
+def _adamw(weights: Mapping[str, Tensor], settings: TrainSettings) -> torch.optim.AdamW:
+    matrices = [weight for weight in weights.values() if weight.ndim > 1]
+    others = [weight for weight in weights.values() if weight.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=settings.learning_rate, betas=settings.betas, fused=True
+    )
+
+
+def _validation_steps(steps: int, times: int) -> frozenset[int]:
+    """Return the steps after which the model is judged: evenly spread, the last one included."""
+    return frozenset(max(1, round(steps * (index + 1) / times)) for index in range(times))
+
+
+@contextmanager
+def _log(path: Path, *, after: int) -> Iterator[TextIO]:
+    """Open the log to go on after step `after`: what an interrupted run wrote beyond it is done again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = []
+    if path.is_file():
+        for line in path.read_text().splitlines(keepends=True):
+            if line.endswith("\n") and json.loads(line)["step"] <= after:
+                kept.append(line)
+    draft = path.with_suffix(".draft")
+    draft.write_text("".join(kept))
+    draft.rename(path)
+    with path.open("a") as file:
+        yield file

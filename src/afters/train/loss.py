@@ -1,0 +1,59 @@
+"""Token-normalised cross-entropy: the sum of token losses over the label tokens of the whole optimizer step.
+
+Every micro-batch is divided by the step's own count of label tokens, so that a step's gradient is the same however
+it is cut. Dividing by each micro-batch's own count instead, as common trainers do for encoder-decoder models,
+weighs short answers more and grows with the number of micro-batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import torch
+
+from afters.model.batching import Lengths, by_budget
+from afters.model.load import Precision
+from afters.model.network import Network, Pair
+
+
+def micro_batches(pairs: Sequence[Pair], *, tokens: int) -> Iterator[list[Pair]]:
+    """Cut an optimizer step into batches of at most `tokens` padded tokens."""
+    lengths = [Lengths(len(pair.prompt), len(pair.answer)) for pair in pairs]
+    for batch in by_budget(lengths, tokens=tokens):
+        yield [pairs[row] for row in batch]
+
+
+def label_tokens(pairs: Sequence[Pair]) -> int:
+    """Count the tokens that are taught: every token of the answers, their end included, and no other."""
+    return sum(len(pair.answer) for pair in pairs)
+
+
+def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """Return the context in which weights held in fp32 are multiplied in `precision`."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def backward(network: Network, pairs: Sequence[Pair], *, tokens: int, precision: Precision) -> float:
+    """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats."""
+    total = label_tokens(pairs)
+    loss = 0.0
+    for batch in micro_batches(pairs, tokens=tokens):
+        with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
+            share = network.token_losses(batch).sum() / total
+        share.backward()  # type: ignore[no-untyped-call]
+        loss += share.item()
+    return loss
+
+
+@torch.no_grad()
+def mean_loss(network: Network, pairs: Sequence[Pair], *, tokens: int, precision: Precision) -> float:
+    """Return the mean loss in nats over all answer tokens of `pairs`, without dropout."""
+    taught = network.module.training
+    network.module.eval()
+    loss = 0.0
+    for batch in micro_batches(pairs, tokens=tokens):
+        with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
+            loss += network.token_losses(batch).sum().item()
+    network.module.train(taught)
+    return loss / label_tokens(pairs)

@@ -1,0 +1,61 @@
+"""Every knob of the training loop, with its sentence and its check. No torch here: settings are read before a model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class LoraSettings(BaseModel):
+    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685)."""
+
+    model_config = FROZEN
+
+    rank: int = Field(16, ge=1)
+    """Inner width of an adapter's two matrices."""
+    alpha: float = Field(32.0, gt=0)
+    """The adapter's update is scaled by alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of an adapter's inputs dropped while training."""
+    targets: tuple[str, ...] = ("all-linear",)
+    """Names of the layers to adapt, or just "all-linear"."""
+
+
+class TrainSettings(BaseModel):
+    """How a model is fine-tuned."""
+
+    model_config = FROZEN
+
+    method: Literal["full", "lora"] = "full"
+    """Teach all weights, or a LoRA adapter."""
+    epochs: float = Field(3.0, gt=0)
+    """How often every teaching row is seen."""
+    batch_rows: int = Field(32, ge=1)
+    """Rows in one optimizer step; memory never changes it."""
+    token_budget: int = Field(8192, ge=1)
+    """Padded tokens computed at once; a step of more is cut into micro-batches with the same result."""
+    window_steps: int = Field(32, ge=1)
+    """Rows are sorted by length within windows of this many steps, to save padding."""
+    learning_rate: float = Field(3e-4, gt=0)
+    """The highest learning rate, reached after the warm-up."""
+    warmup: float = Field(0.05, ge=0, lt=1)
+    """Share of the steps over which the learning rate rises."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate falls after the warm-up."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay (AdamW), on matrices only."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """AdamW's decay rates of the two moments."""
+    clip: float = Field(1.0, gt=0)
+    """The gradient's norm is cut down to this."""
+    validations: int = Field(6, ge=1)
+    """How many times the model is judged on the validation side, evenly over the run, the last step included."""
+    keep_best_by: Literal["primary", "loss"] = "primary"
+    """Keep the checkpoint with the best primary score, or the lowest loss, on the validation side."""
+    patience: int | None = Field(None, ge=1)
+    """Stop after so many validations without a better one; never, when not given."""
+    lora: LoraSettings = LoraSettings()
+    """The adapter, when method = "lora"."""

@@ -17,6 +17,15 @@ from numpy.typing import NDArray
 from afters.seeds import stream
 
 
+def steps_of(rows: int, *, epochs: float, batch_rows: int) -> int:
+    """Return how many optimizer steps a run has.
+
+    >>> steps_of(100, epochs=3, batch_rows=32)
+    10
+    """
+    return max(1, math.ceil(epochs * rows / min(batch_rows, rows)))
+
+
 class Order:
     """The rows of every step of one run."""
 
@@ -25,7 +34,7 @@ class Order:
         self._seed = seed
         self._batch_rows = min(batch_rows, len(lengths))
         self._window_steps = window_steps
-        self.steps = max(1, math.ceil(epochs * len(lengths) / self._batch_rows))
+        self.steps = steps_of(len(lengths), epochs=epochs, batch_rows=batch_rows)
         self._window = lru_cache(maxsize=2)(self._make_window)
 
     def rows(self, step: int) -> list[int]:

@@ -1,0 +1,5 @@
+"""`python -m afters`."""
+
+from afters.cli import main
+
+main()

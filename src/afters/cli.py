@@ -1,0 +1,197 @@
+"""The verbs. Each is a typed function that calls one public function; heavy imports wait until a verb needs them."""
+
+from __future__ import annotations
+
+import json as json_text
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from afters import __version__
+from afters.errors import AftersError, InputError
+
+if TYPE_CHECKING:
+    from afters.report.told import Told
+    from afters.study.work import Advance
+
+app = typer.Typer(
+    help="Fine-tune a language model on your own data, and prove that it got better.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study; see examples/.")]
+Out = Annotated[Path | None, typer.Option(help="The run folder; runs/NAME when not given.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as train.learning_rate=3e-4. Repeatable."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 7,
+    json: Json = False,
+) -> None:
+    """Run the whole way on the embedded model and generated support chats: no network, no GPU, a few minutes."""
+    from afters.study.demo import write_demo
+    from afters.study.run import run as run_study
+
+    study = write_demo(out / "data", seed=seed)
+    _tell(run_study(study, out=out, folder=out / "data", tell=_Shell(quiet=json)), out, json=json)
+
+
+@app.command()
+def run(study: StudyFile, out: Out = None, changes: Changes = None, strict: Strict = False, json: Json = False) -> None:
+    """Ask, fine-tune, ask again, compare, report. Run it again to go on where it was interrupted."""
+    from afters.config import read_study
+    from afters.study.run import run as run_study
+
+    settings = read_study(study, changes=changes or ())
+    folder = out or Path("runs") / settings.name
+    told = run_study(settings, out=folder, folder=study.parent, strict=strict, tell=_Shell(quiet=json))
+    _tell(told, folder, json=json)
+
+
+@app.command()
+def preview(
+    study: StudyFile,
+    rows: Annotated[int, typer.Option("-n", min=1, help="How many rows of each side to show.")] = 2,
+    changes: Changes = None,
+    strict: Strict = False,
+) -> None:
+    """Show rows as the model will read them, what is taught, and what was set aside. Loads no weights."""
+    from afters.config import read_study
+    from afters.preview import preview as show
+
+    show(read_study(study, changes=changes or ()), folder=study.parent, rows=rows, strict=strict)
+
+
+@app.command()
+def templates(name: Annotated[str | None, typer.Argument(help="Show this one.")] = None) -> None:
+    """List the library of templates, or show one."""
+    from afters.preview import show_template, show_templates
+
+    show_template(name) if name else show_templates()
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")], json: Json = False) -> None:
+    """Write the page of a run again, and tell its verdict. Needs no model."""
+    from afters.report.document import build
+    from afters.report.page import render
+    from afters.runfolder import RunFolder
+
+    folder = RunFolder.opened(run)
+    told = folder.told()
+    folder.write("report.html", render(build(told)))
+    _tell(told, run, json=json)
+
+
+@app.command()
+def score(
+    metric: Annotated[str, typer.Option(help="As rouge, bleu, exact_match.")],
+    predictions: Annotated[Path, typer.Option(help="One answer a line.")],
+    references: Annotated[list[Path], typer.Option(help="One right answer a line; repeat for several references.")],
+    json: Json = False,
+) -> None:
+    """Score a file of answers against one or more files of references, with the metric's signature."""
+    from afters.evaluate import score_files
+    from afters.metrics.table import metric_for
+
+    scores = score_files(metric_for(metric), predictions, references).scores
+    if json:
+        print(json_text.dumps([asdict(score) for score in scores]))
+    for score in () if json else scores:
+        print(f"{score.name} = {score.value:.6g}  ({score.judged:,} judged, {score.unjudged:,} not; {score.signature})")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"afters {__version__}")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run a verb; end with 0, 2 for the user's input, 1 for a fault of ours, 130 interrupted, 143 stopped."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app(standalone_mode=False)
+    except InputError as problem:
+        _complain(str(problem), code=2)
+    except AftersError as problem:
+        _complain(str(problem), code=1)
+    except _Stopped:
+        _complain("Stopped. Run the same command again to go on.", code=143)
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("Interrupted. Run the same command again to go on.", code=130)
+    sys.exit(0)
+
+
+class _Stopped(BaseException):
+    """SIGTERM came; what stands on disk is whole."""
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> NoReturn:
+    raise _Stopped
+
+
+def _complain(text: str, *, code: int) -> NoReturn:
+    print(f"afters: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _tell(told: Told, folder: Path, *, json: bool) -> None:
+    from rich.console import Console
+
+    from afters.report.document import build
+    from afters.report.export import verdict_json
+    from afters.report.terminal import print_document
+
+    if json:
+        print(verdict_json(told), end="")
+    else:
+        print_document(build(told), Console(), page=folder / "report.html")
+
+
+class _Shell:
+    """Tells a study in the shell: a bar for each stage, plain lines where there is no terminal."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True, quiet=quiet)
+
+    def say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Advance]:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
+            TextColumn("{task.fields[note]}"),
+        )
+        began = time.monotonic()
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bars:
+            bar = bars.add_task(name, total=total, note="")
+
+            def advance(count: int, note: str = "") -> None:
+                bars.update(bar, advance=count, note=note)
+
+            yield advance
+        self.say(f"{name}: {total:,} in {time.monotonic() - began:.1f} s")

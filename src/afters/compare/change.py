@@ -1,0 +1,169 @@
+"""Before against after, Case by Case: the difference, its interval, its test, and the verdict.
+
+Cases of one cluster (the questions of one passage, the wordings of one row) are no independent evidence. So a
+score that is a mean is averaged within each cluster first; before, after and their difference are means over
+clusters, and before + difference = after. Where clusters hold different numbers of Cases, they can differ a
+little from the Result's own scores, which are means over Cases. A corpus score is computed from all Cases'
+statistics on both sides; its clusters are resampled and exchanged whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afters.compare.alike import Kind, check
+from afters.compare.finding import Finding, of_corpus, of_means, of_proportions, right_or_wrong
+from afters.compare.intervals import Interval, percentile_interval, ratio_interval, wilson_interval
+from afters.compare.paired import Paired, numbered, pair, statistic
+from afters.compare.resample import Array, Statistic, bootstrap, sum_by_cluster
+from afters.compare.significance import holm
+from afters.compare.verdict import decided, sentence
+from afters.metrics.metric import Metric
+from afters.records import Comparison, Result
+from afters.records import Kind as MetricKind
+
+
+def compare(
+    before: Result,
+    after: Result,
+    metric: Metric,
+    *,
+    score: str,
+    kind: Kind,
+    primary: bool,
+    smallest_effect: float = 0.0,
+    margin: float | None = None,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Compare two Results by one score of a metric.
+
+    Args:
+        before: the Result to start from.
+        after: the Result of the same Cases to compare with it.
+        metric: what observed both; its rows stand in the Results.
+        score: one of the metric's names, as `rouge1`.
+        kind: what may differ: "tuning" only the weights; "prompting" also the shots; "baseline" everything but the
+            Dataset.
+        primary: whether this is the task's one declared comparison; see `with_holm`.
+        smallest_effect: the smallest difference that matters, declared beforehand.
+        margin: the largest difference that does not matter; None for `smallest_effect`.
+        seed: of the resamples.
+        confidence: of the interval; the test is held to 1 - confidence.
+
+    Raises:
+        ComparisonRefused: the two do not answer the same question, or too few Cases could be judged in both.
+        SettingsError: the metric has no such score.
+    """
+    not_checked = check(before, after, metric, kind=kind)
+    of_score = statistic(metric, score=score)
+    paired = pair(before, after, metric)
+    found = _find(paired, of_score, kind=metric.kind, effect=smallest_effect, confidence=confidence, seed=seed)
+    better, worse = paired.flips(of_score, direction=metric.direction)
+    cases, clusters = len(paired.clusters), int(paired.clusters.max()) + 1
+    comparison = Comparison(
+        task=before.task,
+        metric=score,
+        kind=kind,
+        before=before.label,
+        after=after.label,
+        primary=primary,
+        direction=metric.direction,
+        cases=cases,
+        clusters=clusters,
+        unjudged=paired.unjudged,
+        before_value=found.before,
+        after_value=found.after,
+        difference=found.after - found.before,
+        low=found.interval.low,
+        high=found.interval.high,
+        confidence=confidence,
+        interval=found.interval.method,
+        p_value=found.significance.p_value,
+        p_corrected=found.significance.p_value,
+        test=found.significance.test,
+        smallest_effect=smallest_effect,
+        better=better,
+        worse=worse,
+        same=cases - better - worse,
+        detectable=found.detectable,
+        cases_needed=None if found.needed is None else math.ceil(found.needed * cases / clusters),
+        verdict="cannot_tell",
+        sentence="",
+        not_checked=not_checked,
+    )
+    return decided(comparison, margin=margin)
+
+
+def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons with the primary ones corrected for being several, and decided again.
+
+    Holm's correction only ever weakens a word: an improvement or a loss that does not outlive it becomes
+    `equivalent` where the interval lies within the smallest effect, and `cannot_tell` otherwise.
+    """
+    primary = [place for place, comparison in enumerate(comparisons) if comparison.primary]
+    corrected = holm([comparisons[place].p_value for place in primary])
+    made = list(comparisons)
+    for place, p_corrected in zip(primary, corrected, strict=True):
+        made[place] = _corrected(comparisons[place], p_corrected)
+    return made
+
+
+def interval(
+    result: Result, metric: Metric, *, seed: int = 0, confidence: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """Return the interval of each score of one Result, for `Score.low` and `Score.high`.
+
+    Wilson's for shares of right Cases where every Case stands alone; Student's t below 50 clusters and the
+    bootstrap from there on; always the bootstrap for corpus scores. A score that fewer than two clusters could be
+    judged for has none.
+    """
+    rows = zip(result.cases, result.rows[metric.name], strict=True)
+    judged = [(case, row) for case, row in rows if row is not None]
+    clusters = numbered([case for case, _ in judged])
+    if len(set(clusters.tolist())) < 2:
+        return {}
+    observed = np.array([row for _, row in judged], dtype=np.float64)
+    scores = {name: statistic(metric, score=name) for name in metric.names}
+    return {
+        name: _interval(observed, clusters, of_score, kind=metric.kind, confidence=confidence, seed=seed)[:2]
+        for name, of_score in scores.items()
+    }
+
+
+def _find(
+    paired: Paired, score: Statistic, *, kind: MetricKind, effect: float, confidence: float, seed: int
+) -> Finding:
+    if kind == "corpus":
+        return of_corpus(paired, score, smallest_effect=effect, confidence=confidence, seed=seed)
+    # Clusters that are wholly right or wholly wrong are right or wrong themselves: tripling every row changes nothing.
+    if kind == "binary" and all(map(right_or_wrong, paired.means(score))):
+        return of_proportions(paired, score, smallest_effect=effect, confidence=confidence)
+    return of_means(paired, score, smallest_effect=effect, confidence=confidence, seed=seed)
+
+
+def _corrected(comparison: Comparison, p_corrected: float) -> Comparison:
+    corrected = replace(comparison, p_corrected=p_corrected)
+    if comparison.verdict == "equivalent":
+        return corrected  # It does not rest on the test; and its margin, which its sentence tells, is not kept.
+    if comparison.verdict == "cannot_tell":
+        return replace(corrected, sentence=sentence(corrected))
+    return decided(corrected)
+
+
+def _interval(
+    rows: Array, clusters: NDArray[np.intp], score: Statistic, *, kind: MetricKind, confidence: float, seed: int
+) -> Interval:
+    if kind == "corpus":
+        scores = bootstrap([sum_by_cluster(rows, clusters)], score, seed=seed)
+        return percentile_interval(scores, confidence=confidence)
+    values = score(rows)
+    if kind == "binary" and len(set(clusters.tolist())) == len(values) and right_or_wrong(values):
+        return wilson_interval(int(values.sum()), cases=len(values), confidence=confidence)
+    totals = sum_by_cluster(np.column_stack([values, np.ones_like(values)]), clusters)
+    return ratio_interval(totals, confidence=confidence, seed=seed)

@@ -1,0 +1,83 @@
+"""What the numbers of a comparison say, before anybody asks what it means."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from afters.compare.intervals import Interval, mean_interval, percentile_interval, tango_interval
+from afters.compare.paired import Paired
+from afters.compare.resample import Array, Statistic, bootstrap
+from afters.compare.significance import Significance, approximate_randomisation, mcnemar, sign_flip
+from afters.compare.sizes import clusters_needed, detectable, detectable_by_pairs, pairs_needed
+
+
+class Finding(NamedTuple):
+    """Two values, how sure their difference is, and what it would take to be surer."""
+
+    before: float
+    after: float
+    interval: Interval
+    significance: Significance
+    detectable: float
+    """The smallest difference that so many clusters show with 80 % power."""
+    needed: int | None
+    """Clusters that show the effect asked about; None when there is none."""
+
+
+def of_means(paired: Paired, score: Statistic, *, smallest_effect: float, confidence: float, seed: int) -> Finding:
+    """Compare a score that is a mean over Cases, by the clusters' means."""
+    before, after = paired.means(score)
+    gain = after - before
+    difference = float(gain.mean())
+    effect = max(abs(difference), smallest_effect)
+    spread = float(gain.std(ddof=1))
+    return Finding(
+        float(before.mean()),
+        float(after.mean()),
+        mean_interval(gain, confidence=confidence, seed=seed),
+        sign_flip(gain, seed=seed),
+        detectable(spread, clusters=len(gain), confidence=confidence),
+        clusters_needed(spread, effect=effect, confidence=confidence) if effect else None,
+    )
+
+
+def of_proportions(paired: Paired, score: Statistic, *, smallest_effect: float, confidence: float) -> Finding:
+    """Compare shares of clusters that are right, by those that changed between right and wrong."""
+    before, after = paired.means(score)
+    better, worse, clusters = int((after > before).sum()), int((after < before).sum()), len(before)
+    effect = max(abs(better - worse) / clusters, smallest_effect)
+    discordant = (better + worse) / clusters
+    return Finding(
+        float(before.mean()),
+        float(after.mean()),
+        tango_interval(better, worse, cases=clusters, confidence=confidence),
+        mcnemar(better, worse),
+        detectable_by_pairs(discordant, pairs=clusters, confidence=confidence),
+        pairs_needed(discordant, effect=effect, confidence=confidence) if effect else None,
+    )
+
+
+def of_corpus(paired: Paired, score: Statistic, *, smallest_effect: float, confidence: float, seed: int) -> Finding:
+    """Compare a score that is only defined over many Cases, by resampling and exchanging whole clusters."""
+    before, after = paired.totals()
+    first, last = (float(score(totals.sum(axis=0, keepdims=True))[0]) for totals in (before, after))
+    effect = max(abs(last - first), smallest_effect)
+    differences = bootstrap([before, after], score, seed=seed)
+    # The standard error falls with the root of the number of clusters, as a mean's does.
+    spread = float(differences.std(ddof=1)) * math.sqrt(len(before))
+    return Finding(
+        first,
+        last,
+        percentile_interval(differences, confidence=confidence),
+        approximate_randomisation(before, after, score, seed=seed),
+        detectable(spread, clusters=len(before), confidence=confidence),
+        clusters_needed(spread, effect=effect, confidence=confidence) if effect else None,
+    )
+
+
+def right_or_wrong(values: Array) -> bool:
+    """Return whether every value is 0 or 1."""
+    return bool(np.isin(values, (0.0, 1.0)).all())

@@ -1,0 +1,126 @@
+"""A TOML file and `--set` become a Study. Every unknown key is told with the nearest known one, all together."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from afters.errors import InputError, SettingsError, nearest, raise_together, unknown
+from afters.study.settings import Study
+
+
+def read_study(path: Path | str, *, changes: Iterable[str] = ()) -> Study:
+    """Read a study from a TOML file, with `changes` as `--set` gives them: "train.learning_rate=3e-4".
+
+    Raises:
+        SettingsError: no such file, no TOML, an unknown key, or a value that is not allowed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        beside = [str(other) for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        guess = nearest(str(path), beside)
+        raise SettingsError(
+            f"no study '{path}'" + (f"; did you mean '{guess}'?" if guess else ""),
+            expected="a TOML file, as in examples/",
+        ) from None
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise SettingsError(f"'{path}' cannot be read", expected="a TOML file in UTF-8", received=str(error)) from None
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError("no valid TOML", where=path.name, received=str(error)) from None
+    for change in changes:
+        _apply(settings, change)
+    return study_of(settings, where=path.name)
+
+
+def study_of(settings: Mapping[str, Any], *, where: str = "study") -> Study:
+    """Make a Study of nested plain values, as a TOML file has them.
+
+    Raises:
+        SettingsError: an unknown key, or a value that is not allowed; several are raised together.
+    """
+    try:
+        return Study.model_validate(settings)
+    except ValidationError as error:
+        raise_together([_problem(details, where=where) for details in error.errors()])
+        raise AssertionError("pydantic found an error, and told none") from error
+
+
+def _problem(details: Mapping[str, Any], *, where: str) -> InputError:
+    path: Sequence[str | int] = details["loc"]
+    spelled = ".".join(str(part) for part in path)
+    if details["type"] == "extra_forbidden":
+        model = _model_at(Study, path[:-1])
+        known = [field.alias or name for name, field in model.model_fields.items()] if model else []
+        table = ".".join(str(part) for part in path[:-1])
+        return SettingsError(unknown("setting", str(path[-1]), known), where=f"{where}: [{table}]" if table else where)
+    if details["type"] == "missing":
+        return SettingsError(
+            f"the setting '{spelled}' is missing", where=where, hint="See examples/ for a whole study."
+        )
+    return SettingsError(
+        f"the setting '{spelled}' cannot be used" if spelled else "the settings cannot be used",
+        where=where,
+        expected=str(details["msg"]).removeprefix("Value error, ").removeprefix("Input should be "),
+        received=None if isinstance(details["input"], dict) else repr(details["input"]),
+    )
+
+
+def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
+    """Return the settings class that a path leads to."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        found = [field for name, field in model.model_fields.items() if part in (name, field.alias)]
+        inner = found[0].annotation if found else None
+        candidates = [inner, *get_args(inner)]
+        classes = [one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not classes:
+            return None
+        model = classes[0]
+    return model
+
+
+def _apply(settings: dict[str, Any], change: str) -> None:
+    """Apply one `--set KEY=VALUE`; the value is read as TOML, and as plain text where it is none."""
+    key, found, text = change.partition("=")
+    if not found or not key.strip():
+        raise SettingsError(f"--set {change}", expected="KEY=VALUE, as train.learning_rate=3e-4")
+    *above, last = key.strip().split(".")
+    place: Any = settings
+    for part in above:
+        place = _step_into(place, part, change=change)
+    if isinstance(place, list):
+        place = _step_into(place, "0", change=change)
+    place[last] = _value(text.strip())
+
+
+def _step_into(place: Any, part: str, *, change: str) -> Any:
+    """Return what `part` names: a table, made when it is new, or one of a list of tables, by number or by name."""
+    if isinstance(place, list):
+        by_name = [table for table in place if table.get("name") == part]
+        if by_name:
+            return by_name[0]
+        if part.isdigit() and int(part) < len(place):
+            return place[int(part)]
+        if len(place) == 1:
+            return _step_into(place[0], part, change=change)
+        names = [str(table.get("name")) for table in place]
+        raise SettingsError(unknown("task", part, names), where=f"--set {change}")
+    if not isinstance(place, dict):
+        raise SettingsError(f"--set {change}", expected="a key of a table", received=f"'{part}' below a plain value")
+    return place.setdefault(part, {})
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,129 @@
+"""The files of a task are read, checked together, and dealt out to the three sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from afters.data.account import Account
+from afters.data.columns import rows_of
+from afters.data.settings import TaskSettings, template_of
+from afters.data.sources import Rows, read
+from afters.data.split import SIDES, Side, content_of, digest, named_side, side_of
+from afters.data.template import Template
+from afters.errors import DataError, InputError, Problems, TemplateError, raise_together, unknown
+
+
+class Gathered(NamedTuple):
+    """A task's template, and the rows of each side with the digests of their content."""
+
+    template: Template
+    rows: Mapping[Side, Rows]
+    keys: Mapping[Side, tuple[str, ...]]
+
+
+def gather(settings: TaskSettings, *, seed: int, folder: Path, account: Account, strict: bool = False) -> Gathered:
+    """Read and check everything that a task names, deal out the rows, and count them as read.
+
+    Raises:
+        InputError: a template, a file or a column is wrong; all that are wrong are told together.
+    """
+    problems: list[InputError] = []
+    template = None
+    with _collecting(problems):
+        template = template_of(settings, folder=folder)
+    files = _read(settings, folder=folder, strict=strict, problems=problems)
+    if template is not None:
+        _check(settings, template, files, problems)
+    raise_together(list({str(problem): problem for problem in problems}.values()))
+    assert template is not None
+    rows = _dealt(settings, files, asked=template.asked_columns(), seed=seed, account=account)
+    keys = {side: tuple(_keys(rows[side], template.asked_columns())) for side in SIDES}
+    return Gathered(template, rows, keys)
+
+
+@contextmanager
+def _collecting(problems: list[InputError]) -> Iterator[None]:
+    try:
+        yield
+    except Problems as several:
+        problems.extend(several.problems)
+    except InputError as problem:
+        problems.append(problem)
+
+
+def _read(settings: TaskSettings, *, folder: Path, strict: bool, problems: list[InputError]) -> dict[str, Rows]:
+    files = {}
+    for part, name in settings.files().items():
+        with _collecting(problems):
+            files[part] = read(folder / name, strict=strict)
+    return files
+
+
+def _check(settings: TaskSettings, template: Template, files: Mapping[str, Rows], problems: list[InputError]) -> None:
+    for part, rows in files.items():
+        names = rows.table.column_names
+        for judging in [False, True] if part == "source" else [part != "train"]:
+            with _collecting(problems):
+                template.check(names, judging=judging, file=rows.file)
+    if settings.split_column is not None and "source" in files:
+        names = files["source"].table.column_names
+        if settings.split_column not in names:
+            where = f"{files['source'].file}, split_column"
+            problems.append(DataError(unknown("column", settings.split_column, names), where=where))
+    if settings.references:
+        problems += _references_nowhere(settings.references, files)
+
+
+def _references_nowhere(references: Sequence[str], files: Mapping[str, Rows]) -> list[InputError]:
+    """Return a problem where references are declared and no judging file has any of them: they may be misspelt."""
+    judging = {part: rows for part, rows in files.items() if part != "train"}
+    names = {name for rows in judging.values() for name in rows.table.column_names}
+    if not judging or names & set(references):
+        return []
+    shown = ", ".join(rows.file for rows in judging.values())
+    hint = "Without `references`, the answer is what judging compares with."
+    return [TemplateError(unknown("column", references[0], names), where=f"{shown}, references", hint=hint)]
+
+
+def _dealt(
+    settings: TaskSettings, files: Mapping[str, Rows], *, asked: Sequence[str], seed: int, account: Account
+) -> dict[Side, Rows]:
+    """Return the rows of each side, and count all that were read."""
+    if "source" in files:
+        whole = files["source"]
+        account.broken("unassigned", whole.set_aside)
+        sides = _sides(settings, whole, asked=asked, seed=seed)
+        rows = {side: whole.take([i for i, found in enumerate(sides) if found == side]) for side in SIDES}
+    else:
+        rows = {side: files[side] for side in SIDES if side in files}
+        for side, given in rows.items():
+            account.broken(side, given.set_aside)
+        if "validation" not in rows:
+            rows |= _kept_back(rows["train"], settings.fractions.kept_back(), asked=asked, seed=seed)
+            account.notes.append("no validation file was given: some teaching rows are kept back to validate on")
+    for side in SIDES:
+        account.read(side, len(rows[side].table))
+    return rows
+
+
+def _sides(settings: TaskSettings, rows: Rows, *, asked: Sequence[str], seed: int) -> list[Side]:
+    if settings.split_column is None:
+        fractions = settings.fractions.by_side()
+        return [side_of(key, fractions=fractions, seed=seed) for key in _keys(rows, asked)]
+    column = settings.split_column
+    named = rows.table[column].to_pylist()
+    return [named_side(name, where=f"{rows.source(i)}:{column}") for i, name in enumerate(named)]
+
+
+def _kept_back(rows: Rows, fractions: Mapping[Side, float], *, asked: Sequence[str], seed: int) -> dict[Side, Rows]:
+    sides = [side_of(key, fractions=fractions, seed=seed) for key in _keys(rows, asked)]
+    both: tuple[Side, Side] = ("train", "validation")
+    return {side: rows.take([i for i, found in enumerate(sides) if found == side]) for side in both}
+
+
+def _keys(rows: Rows, asked: Sequence[str]) -> Iterator[str]:
+    for row in rows_of(rows.table.select(list(asked))):
+        yield digest(content_of(row, asked))

@@ -1,0 +1,105 @@
+"""One row becomes one Example, or says why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from afters import seeds
+from afters.data.columns import as_text
+from afters.data.split import Side, content_of, digest
+from afters.data.template import Template, Wording
+from afters.errors import DataError
+from afters.records import Example, Shot
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Makes the Examples of one side of a task."""
+
+    task: str
+    template: Template
+    side: Side
+    seed: int
+    judge_wording: str | None = None
+    """The id of the wording that judging asks; the template's first when None."""
+    references: tuple[str, ...] = ()
+    """The reference columns of these rows; none: the answer is the reference."""
+
+    def example(self, row: Mapping[str, Any], *, id: str, source: str, shots: tuple[Shot, ...] = ()) -> Example:
+        """Return the row's Example.
+
+        Raises:
+            InputError: the row is not usable; `what` is a phrase that many rows share, `where` the column.
+        """
+        content = content_of(row, self._asked)
+        key = digest(content)
+        wording = self.wording(key)
+        prompt, system = self.template.render(wording, row)
+        if not content or not prompt:
+            raise DataError("empty prompt", where=self._asked[0] if self._asked else None, expected="something to ask")
+        references = self._references(row)
+        return Example(
+            id=id,
+            task=self.task,
+            source=source,
+            content=content,
+            wording=wording.id,
+            prompt=prompt,
+            references=references,
+            system=system,
+            shots=shots,
+            cuttable=self._cuttable(row, prompt),
+            choices=self._choices(row, references[0]),
+            group=id,
+            cluster=key,
+        )
+
+    def shot(self, row: Mapping[str, Any]) -> Shot:
+        """Return the row as a solved example, asked as judging asks.
+
+        Raises:
+            InputError: the row is not usable.
+        """
+        question, _ = self.template.render(self.template.wording(self.judge_wording), row)
+        return Shot(question, self._references(row)[0])
+
+    def key(self, row: Mapping[str, Any]) -> str:
+        """Return the digest of the row's content."""
+        return digest(content_of(row, self._asked))
+
+    def wording(self, key: str) -> Wording:
+        """Return the wording that asks the rows of a content: drawn when teaching, the declared one when judging."""
+        if self.side != "train":
+            return self.template.wording(self.judge_wording)
+        wordings = self.template.wordings
+        return wordings[seeds.number(self.seed, "wording", self.task, key) % len(wordings)]
+
+    @cached_property
+    def _asked(self) -> tuple[str, ...]:
+        return self.template.asked_columns()
+
+    def _references(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        found = tuple(text for name in self.references if (text := as_text(row[name]).strip()))
+        answer_columns = self.template.answer_columns()
+        if not found and set(answer_columns) <= set(row):
+            found = tuple(filter(None, [self.template.answer_of(row)]))
+        if not found:
+            column = next(iter(self.references or answer_columns), None)
+            raise DataError("empty answer", where=column, expected="an answer that a person gave", received="nothing")
+        return found
+
+    def _choices(self, row: Mapping[str, Any], answer: str) -> tuple[str, ...]:
+        choices = self.template.choices_of(row)
+        if choices and answer not in choices:
+            expected = "one of " + ", ".join(f"'{choice}'" for choice in choices[:10])
+            raise DataError("the answer is none of the choices", expected=expected, received=repr(answer[:80]))
+        return choices
+
+    def _cuttable(self, row: Mapping[str, Any], prompt: str) -> tuple[int, int] | None:
+        """Return where the cuttable column stands in the prompt; None where the template has changed its text."""
+        shown = as_text(row[self.template.cut]).strip() if self.template.cut else ""
+        start = prompt.find(shown) if shown else -1
+        return (start, start + len(shown)) if start >= 0 else None

@@ -1,0 +1,136 @@
+"""What a study says of a task, checked as far as that goes without its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from afters.data.library import from_library
+from afters.data.split import Side
+from afters.data.template import Choices, Template, from_file, from_settings
+
+
+class Fractions(BaseModel):
+    """How much of one file each side gets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    train: float = Field(0.8, gt=0, lt=1)
+    """The share of rows that teach."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """The share on which choices are made, as how many shots are best."""
+    test: float = Field(0.1, gt=0, lt=1)
+    """The share that judges."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Fractions:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the three fractions add up to {total:g}, not to 1")
+        return self
+
+    def by_side(self) -> Mapping[Side, float]:
+        """Return the fraction of each side."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def kept_back(self) -> Mapping[Side, float]:
+        """Return the fractions when the test side has a file of its own."""
+        both = self.train + self.validation
+        return {"train": self.train / both, "validation": self.validation / both, "test": 0.0}
+
+
+class TaskSettings(BaseModel):
+    """One task of a study: where its rows are, how they are asked, how the answers are judged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(min_length=1)
+    """What the report calls the task."""
+    train: str | None = None
+    """The file of teaching rows (CSV, JSON, JSON lines or Parquet), counted from the study's folder."""
+    validation: str | None = None
+    """The file on which choices are made; without it, a share of the teaching rows is kept back for that."""
+    test: str | None = None
+    """The file of judging rows."""
+    source: str | None = None
+    """One file of rows for all three sides, instead of `train`, `validation` and `test`."""
+    split_column: str | None = None
+    """The column of `source` that names each row's side: train, validation or test."""
+    fractions: Fractions = Fractions()
+    """How much of `source` each side gets, where no column says so."""
+    template: str | None = None
+    """A template of the library, or the path of a TOML file."""
+    wordings: tuple[str, ...] = ()
+    """The ways to ask, in Jinja2 over the columns; instead of a template, or instead of its own wordings."""
+    answer: str | None = None
+    """What is taught, as `{{ summary }}`."""
+    choices: Choices | None = None
+    """The closed set of answers: a list, or an expression that gives one, as `{{ options }}`."""
+    references: tuple[str, ...] = ()
+    """Columns of right answers that only the judging side may have; without them the answer is the reference."""
+    best_reference: bool = False
+    """Score against the reference that fits best, instead of the mean over all of them."""
+    metrics: tuple[str, ...] = ()
+    """What the answers are scored with; the template's suggestion when empty."""
+    primary: str | None = None
+    """The score that decides, as `rouge1`; the template's, or the first of the first metric."""
+    smallest_effect: float = Field(0.0, ge=0)
+    """The smallest difference in the primary score that matters."""
+    cut: str | None = None
+    """The column that may be shortened when a prompt is too long for the model."""
+    judge_wording: str | None = None
+    """The id of the wording that judging asks; the first one when left out. Wordings given here are called 1, 2, …"""
+    train_limit: int | None = Field(None, ge=1)
+    """Teach with at most so many rows, chosen by chance."""
+    validation_limit: int | None = Field(None, ge=1)
+    """Validate on at most so many rows, chosen by chance."""
+    test_limit: int | None = Field(None, ge=1)
+    """Judge at most so many rows, chosen by chance."""
+
+    @model_validator(mode="after")
+    def _rows_are_named_once(self) -> TaskSettings:
+        if self.source is not None and (self.train or self.validation or self.test):
+            raise ValueError("give either `source`, or `train` and `test`; not both")
+        if self.source is None and not (self.train and self.test):
+            raise ValueError("give the files `train` and `test`, or one `source` to be split")
+        if self.split_column is not None and self.source is None:
+            raise ValueError("`split_column` is a column of `source`, which is not given")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> TaskSettings:
+        if self.template is None and not (self.wordings and self.answer):
+            raise ValueError("give a `template`, or `wordings` and an `answer`")
+        return self
+
+    def files(self) -> Mapping[str, str]:
+        """Return the files that are named, by what they are named for."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test, "source": self.source}
+        return {part: file for part, file in named.items() if file}
+
+    def limit_of(self, side: Side) -> int | None:
+        """Return how many rows of a side are used at most."""
+        return {"train": self.train_limit, "validation": self.validation_limit, "test": self.test_limit}[side]
+
+
+def template_of(settings: TaskSettings, *, folder: Path) -> Template:
+    """Return the task's template: from the library, a file, or the settings, which override the first two.
+
+    Raises:
+        TemplateError: there is no such template, or it is wrong.
+    """
+    base: dict[str, Any] = {"name": settings.name}
+    if settings.template is not None:
+        is_file = settings.template.endswith(".toml")
+        found = from_file(folder / settings.template) if is_file else from_library(settings.template)
+        base = found.model_dump()
+    own = settings.model_dump(include={"answer", "choices", "references", "cut"}, exclude_none=True)
+    own["wordings"] = [{"id": str(number), "prompt": text} for number, text in enumerate(settings.wordings, 1)]
+    template = from_settings(
+        {**base, **{name: value for name, value in own.items() if value}}, where=f"task '{settings.name}'"
+    )
+    template.wording(settings.judge_wording)
+    return template

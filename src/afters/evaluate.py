@@ -1,0 +1,170 @@
+"""One model on one Dataset gives one Result. Knows no torch: a model is whatever answers the protocol."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import groupby
+from pathlib import Path
+
+from afters import __version__
+from afters.data.dataset import Dataset
+from afters.errors import DataError
+from afters.metrics.metric import Metric, reduce
+from afters.model.protocol import LanguageModel
+from afters.records import Case, Decoding, Example, Prediction, Result, Row, Score
+
+
+def identity(model: LanguageModel, dataset: Dataset, decoding: Decoding) -> dict[str, str]:
+    """Return everything that decides the answers: two Results of equal identity are the same Result."""
+    return {
+        **model.identity,
+        "dataset": dataset.fingerprint,
+        "shots": dataset.shots_fingerprint,
+        "decoding": json.dumps(asdict(decoding), sort_keys=True),
+        "code": __version__,
+    }
+
+
+def evaluate(
+    model: LanguageModel,
+    dataset: Dataset,
+    *,
+    label: str,
+    decoding: Decoding,
+    metrics: Sequence[Metric],
+    known: Mapping[str, Prediction] | None = None,
+    keep: Callable[[list[Prediction]], None] = lambda batch: None,
+    on_answers: Callable[[int], None] = lambda count: None,
+) -> Result:
+    """Ask `model` every Example of `dataset` and score what it says.
+
+    Args:
+        model: who is asked.
+        dataset: what is asked; Examples with choices are asked how probable each choice is, others for an answer.
+        label: what the Result is called: "before", "after", …
+        decoding: how answers are written.
+        metrics: what the answers are worth.
+        known: answers of an earlier, interrupted judging, by Example id.
+        keep: is given every new batch of answers, so that none is asked twice.
+        on_answers: is told how many answers have come.
+    """
+    examples = list(dataset)
+    predictions = dict(known or {})
+    began = time.perf_counter()
+    on_answers(len(predictions))
+    for batch in _ask(model, examples, decoding, done=predictions.keys()):
+        fresh = [prediction for prediction in batch if prediction.example not in predictions]
+        keep(fresh)
+        predictions.update((prediction.example, prediction) for prediction in fresh)
+        on_answers(len(fresh))
+    seconds = time.perf_counter() - began
+    return score(
+        _cases(examples, predictions),
+        metrics,
+        label=label,
+        task=dataset.task,
+        identity=identity(model, dataset, decoding),
+        seconds=seconds,
+    )
+
+
+def score(
+    cases: tuple[Case, ...],
+    metrics: Sequence[Metric],
+    *,
+    label: str,
+    task: str,
+    identity: Mapping[str, str],
+    seconds: float = 0.0,
+) -> Result:
+    """Observe every Case with every metric, and reduce."""
+    rows = {metric.name: tuple(metric.observe(case) for case in cases) for metric in metrics}
+    scores = tuple(made for metric in metrics for made in _scores(metric, rows[metric.name]))
+    return Result(label, task, identity, cases, rows, scores, seconds)
+
+
+def score_files(metric: Metric, predictions: Path, references: Sequence[Path]) -> Result:
+    """Score a file of answers, one a line, against files of references, line by line.
+
+    Raises:
+        DataError: a file is missing or no text, or has not as many lines as the answers.
+    """
+    answers = _lines(predictions)
+    columns = [_lines(path) for path in references]
+    for path, column in zip(references, columns, strict=True):
+        if len(column) != len(answers):
+            raise DataError(
+                "not as many lines as there are answers",
+                where=path.name,
+                expected=f"{len(answers)} lines, as in {predictions.name}",
+                received=f"{len(column)} lines",
+            )
+    rows = enumerate(zip(answers, *columns, strict=True), 1)
+    cases = tuple(_line_case(number, answer, right) for number, (answer, *right) in rows)
+    return score(cases, [metric], label=predictions.name, task="score", identity={})
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except FileNotFoundError:
+        raise DataError(f"no file '{path}'", expected="a text file, one answer a line") from None
+    except UnicodeDecodeError as error:
+        raise DataError("bytes that are not UTF-8", where=path.name, received=str(error)) from None
+
+
+def _line_case(number: int, answer: str, references: Sequence[str]) -> Case:
+    name = str(number)
+    example = Example(name, "score", f"line {number}", "", "", "", tuple(references))
+    return Case(name, name, (example,), (Prediction(name, answers=(answer,)),))
+
+
+def _ask(
+    model: LanguageModel, examples: Sequence[Example], decoding: Decoding, *, done: Iterable[str]
+) -> Iterable[list[Prediction]]:
+    answered = frozenset(done)
+    closed = [example for example in examples if example.choices]
+    opened = [example for example in examples if not example.choices]
+    if opened:
+        yield from model.generate(opened, decoding, done=answered)
+    by_id = {example.id: example for example in closed}
+    for batch in model.loglikelihood(closed, done=answered) if closed else ():
+        yield [_with_most_probable(by_id[prediction.example], prediction) for prediction in batch]
+
+
+def _with_most_probable(example: Example, prediction: Prediction) -> Prediction:
+    """Write the most probable choice down as the answer; of equals, the first."""
+    best = max(range(len(prediction.choices)), key=lambda index: prediction.choices[index].log_probability)
+    return replace(prediction, answers=(example.choices[best],))
+
+
+def _cases(examples: Sequence[Example], predictions: Mapping[str, Prediction]) -> tuple[Case, ...]:
+    place = {example.id: index for index, example in enumerate(examples)}
+    grouped = groupby(sorted(examples, key=lambda example: (example.group, place[example.id])), lambda one: one.group)
+    cases = []
+    for group, members in grouped:
+        together = tuple(members)
+        answers = tuple(predictions[example.id] for example in together)
+        cases.append(Case(group, together[0].cluster, together, answers))
+    return tuple(sorted(cases, key=lambda case: place[case.examples[0].id]))
+
+
+def _scores(metric: Metric, rows: Sequence[Row | None]) -> list[Score]:
+    judged = sum(row is not None for row in rows)
+    return [
+        Score(
+            name=name,
+            metric=metric.name,
+            value=value,
+            kind=metric.kind,
+            direction=metric.direction,
+            judged=judged,
+            unjudged=len(rows) - judged,
+            signature=metric.signature,
+            chance=metric.chance,
+        )
+        for name, value in reduce(metric, rows).items()
+    ]

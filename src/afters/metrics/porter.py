@@ -1,0 +1,180 @@
+"""Porter's stemmer, with the extensions that published ROUGE numbers use.
+
+M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, as extended on the author's site
+(`bli`, `logi`, words of two letters) and by NLTK (irregular forms, `ied`, short words, `alli` twice), whose
+answers it gives, word for word.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+_IRREGULAR: Final = {
+    "skies": "sky",
+    "sky": "sky",
+    "dying": "die",
+    "lying": "lie",
+    "tying": "tie",
+    "news": "news",
+    "innings": "inning",
+    "inning": "inning",
+    "outings": "outing",
+    "outing": "outing",
+    "cannings": "canning",
+    "canning": "canning",
+    "howe": "howe",
+    "proceed": "proceed",
+    "exceed": "exceed",
+    "succeed": "succeed",
+}
+
+# Longest suffix first where one ends another: the first that fits decides.
+_DERIVED: Final = (
+    ("ational", "ate"),
+    ("tional", "tion"),
+    ("enci", "ence"),
+    ("anci", "ance"),
+    ("izer", "ize"),
+    ("bli", "ble"),
+    ("alli", "al"),
+    ("entli", "ent"),
+    ("eli", "e"),
+    ("ousli", "ous"),
+    ("ization", "ize"),
+    ("ation", "ate"),
+    ("ator", "ate"),
+    ("alism", "al"),
+    ("iveness", "ive"),
+    ("fulness", "ful"),
+    ("ousness", "ous"),
+    ("aliti", "al"),
+    ("iviti", "ive"),
+    ("biliti", "ble"),
+    ("fulli", "ful"),
+)
+_ADJECTIVAL: Final = (
+    ("icate", "ic"),
+    ("ative", ""),
+    ("alize", "al"),
+    ("iciti", "ic"),
+    ("ical", "ic"),
+    ("ful", ""),
+    ("ness", ""),
+)
+_BARE: Final = (
+    *("al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion"),
+    *("ou", "ism", "ate", "iti", "ous", "ive", "ize"),
+)
+
+
+@lru_cache(maxsize=1 << 16)
+def stem(word: str) -> str:
+    """Return the stem of a word in lower case.
+
+    >>> [stem(word) for word in ("relational", "flies", "dying", "happily")]
+    ['relat', 'fli', 'die', 'happili']
+    """
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) <= 2:
+        return word
+    word = _without_plural(word)
+    word = _without_past(word)
+    word = _with_i_for_y(word)
+    word = _without_derivation(word)
+    word = _without_adjective(word)
+    word = _without_bare_suffix(word)
+    return _without_final_letters(word)
+
+
+def _shape(text: str) -> str:
+    """Return `c` or `v` for each letter: a y is a vowel after a consonant; what is no letter is a consonant."""
+    shape = ""
+    for letter in text:
+        vowel = letter in "aeiou" or (letter == "y" and shape.endswith("c"))
+        shape += "v" if vowel else "c"
+    return shape
+
+
+def _measure(text: str) -> int:
+    """Return Porter's m: how often a vowel is followed by a consonant."""
+    return _shape(text).count("vc")
+
+
+def _ends_short(text: str) -> bool:
+    """Whether the text ends as *hop* does (Porter's *o); of two letters, whether it is a vowel and a consonant."""
+    shape = _shape(text)
+    return (shape.endswith("cvc") and text[-1] not in "wxy") or shape == "vc"
+
+
+def _without_plural(word: str) -> str:  # Step 1a
+    if word.endswith("ies") and len(word) == 4:
+        return word[:-1]
+    if word.endswith(("sses", "ies")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+def _without_past(word: str) -> str:  # Step 1b
+    if word.endswith("ied"):
+        return word[:-1] if len(word) == 4 else word[:-2]
+    if word.endswith("eed"):
+        return word[:-1] if _measure(word[:-3]) > 0 else word
+    for suffix in ("ed", "ing"):
+        if word.endswith(suffix):
+            rest = word.removesuffix(suffix)
+            return _mended(rest) if "v" in _shape(rest) else word
+    return word
+
+
+def _mended(rest: str) -> str:
+    """Return what is left of a past form as a word again: *hoping* to *hope*, *hopping* to *hop*."""
+    if rest.endswith(("at", "bl", "iz")):
+        return rest + "e"
+    if len(rest) >= 2 and rest[-1] == rest[-2] and _shape(rest)[-1] == "c":
+        return rest if rest[-1] in "lsz" else rest[:-1]
+    return rest + "e" if _measure(rest) == 1 and _ends_short(rest) else rest
+
+
+def _with_i_for_y(word: str) -> str:  # Step 1c
+    rest = word[:-1]
+    return rest + "i" if word.endswith("y") and len(rest) > 1 and _shape(rest)[-1] == "c" else word
+
+
+def _without_derivation(word: str) -> str:  # Step 2
+    if word.endswith("alli") and _measure(word[:-4]) > 0:
+        return _without_derivation(word[:-2])
+    if word.endswith("logi"):
+        return word[:-1] if _measure(word[:-3]) > 0 else word
+    return _replaced(word, _DERIVED)
+
+
+def _without_adjective(word: str) -> str:  # Step 3
+    return _replaced(word, _ADJECTIVAL)
+
+
+def _replaced(word: str, rules: tuple[tuple[str, str], ...]) -> str:
+    for suffix, replacement in rules:
+        if word.endswith(suffix):
+            rest = word.removesuffix(suffix)
+            return rest + replacement if _measure(rest) > 0 else word
+    return word
+
+
+def _without_bare_suffix(word: str) -> str:  # Step 4
+    for suffix in _BARE:
+        if word.endswith(suffix):
+            rest = word.removesuffix(suffix)
+            allowed = suffix != "ion" or rest.endswith(("s", "t"))
+            return rest if allowed and _measure(rest) > 1 else word
+    return word
+
+
+def _without_final_letters(word: str) -> str:  # Step 5
+    if word.endswith("e"):
+        rest = word[:-1]
+        measure = _measure(rest)
+        if measure > 1 or (measure == 1 and not _ends_short(rest)):
+            word = rest
+    return word[:-1] if word.endswith("ll") and _measure(word[:-1]) > 1 else word

@@ -1,0 +1,101 @@
+"""The findings for other programs and other readers: versioned JSON, and a model card."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from afters.records import Result, Score
+from afters.report.blocks import Block, Cell, Details, Paragraph, Points, Section, Table
+from afters.report.document import build
+from afters.report.inert import inert
+from afters.report.told import Told
+
+SCHEMA = "afters.verdict/1"
+
+CARD_SECTIONS = ("scores", "comparisons", "set-aside", "not-measured", "settings", "signatures")
+"""What of the document a model card tells: no rows, because a card is published and rows are the company's."""
+
+
+def verdict_json(told: Told) -> str:
+    """Return the comparisons, the primary one first, and all scores, as JSON of schema `afters.verdict/1`.
+
+    No time, no path and no host is in it, and numbers have 12 significant digits: equal runs give equal files.
+    A number that is not finite is null.
+    """
+    found = {
+        "schema": SCHEMA,
+        "study": told.name,
+        "primary": told.primary,
+        "comparisons": [asdict(comparison) for comparison in told.comparisons],
+        "scores": [_score(score, result=result) for result in told.results for score in result.scores],
+        "not_measured": list(told.not_measured),
+    }
+    return json.dumps(_steady(found), sort_keys=True, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def model_card(told: Told, *, base: str) -> str:
+    """Return a model card in Markdown: what was tuned from `base`, what that changed, and what it cannot say."""
+    document = build(told)
+    head = ["---", f"base_model: {json.dumps(inert(base))}", "tags:", "- afters", "---", ""]
+    head += [f"# {_plain(document.title)}", "", f"Tuned from {_plain(base)}. {_plain(document.subtitle)}", ""]
+    findings = (document.headline, *document.also)
+    said = [line for found in findings for line in (f"**{found.word}.** {_plain(found.sentence)}", "")]
+    sections = [line for id in CARD_SECTIONS for line in _section(document.section(id))]
+    return "\n".join(head + said + sections)
+
+
+def _score(score: Score, *, result: Result) -> dict[str, Any]:
+    return {"result": result.label, "task": result.task, **asdict(score)}
+
+
+def _steady(value: Any) -> Any:
+    """Round every number to 12 significant digits, which survive another machine's order of summing."""
+    if isinstance(value, dict):
+        return {key: _steady(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_steady(entry) for entry in value]
+    if isinstance(value, float):
+        return float(f"{value:.12g}") + 0.0 if math.isfinite(value) else None
+    return value
+
+
+def _section(section: Section) -> list[str]:
+    return [f"## {section.title}", "", *_blocks(section.blocks)]
+
+
+def _blocks(blocks: Sequence[Block]) -> list[str]:
+    lines: list[str] = []
+    for block in blocks:
+        if isinstance(block, Paragraph):
+            lines += [_plain(block.text), ""]
+        elif isinstance(block, Points):
+            lines += [*(f"- {_plain(item)}" for item in block.items), ""]
+        elif isinstance(block, Table):
+            lines += [*_table(block), ""]
+        elif isinstance(block, Details) and not block.quotes_rows:
+            lines += _blocks(block.blocks)
+    return lines
+
+
+def _table(table: Table) -> list[str]:
+    rule = (":--" if place in table.text_columns else "--:" for place in range(len(table.columns)))
+    rows = ((_cell(cell) for cell in row) for row in table.rows)
+    return [f"{_plain(table.caption)}:", "", _row(map(_plain, table.columns)), _row(rule), *map(_row, rows)]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(cell: Cell) -> str:
+    return _plain(f"{cell.text} ({cell.note})" if cell.note else cell.text)
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown reads as words only: on one line, with every mark of Markdown and HTML escaped."""
+    return re.sub(r"([\\`*_\[\]<>|#&~])", r"\\\1", " ".join(inert(text).split()))

@@ -1,0 +1,244 @@
+"""What a run leaves on disk, and reads back: a report needs no model and no torch.
+
+    runs/NAME/
+      study.toml          the settings as resolved
+      data.json           rows read, used, set aside (why), lengths
+      making.json         versions, peak memory, what was not measured
+      results/index.json  which Result is which: task, then label, then KEY
+      results/KEY/        identity.json, cases.jsonl, scores.json; answers.jsonl while it is being asked
+      train/              key.json, steps.jsonl, checkpoints/
+      model/              the tuned model, or its adapter
+      verdict.json        the comparisons; no time, no path, no host: equal runs give equal files
+      report.html         the page
+
+KEY is a hash of everything that decides the answers, so the same question is never asked twice and a tuned model
+never gets another's answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from afters.errors import RunFolderError
+from afters.metrics.table import metric_for
+from afters.records import Case, ChoiceScore, Comparison, Example, Prediction, Result, Row, Score, Shot
+from afters.report.told import Told
+
+
+class RunFolder:
+    """One run on disk. Every file appears whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.model = path / "model"
+        self.train = path / "train"
+        self.page = path / "report.html"
+        self.verdict = path / "verdict.json"
+
+    @classmethod
+    def opened(cls, path: Path) -> RunFolder:
+        """Return the run in `path`; an error when there is none."""
+        if not (path / "results" / "index.json").is_file():
+            raise RunFolderError(
+                f"no run in '{path}'",
+                expected="a folder that `afters run` has made, with results/index.json",
+                hint="Name the run's own folder, as runs/NAME.",
+            )
+        return cls(path)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file so that it stands whole or not at all."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.draft")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        return path
+
+    def write_json(self, name: str, content: object) -> Path:
+        """Write a JSON file, keys sorted, a line break at its end."""
+        return self.write(name, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Return a JSON file's content, or {} when the file is not there."""
+        path = self.path / name
+        if not path.is_file():
+            return {}
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunFolderError("not JSON", where=name, received=str(error)) from None
+
+    def claim(self, name: str, settings: Mapping[str, str]) -> None:
+        """Note in `name`/key.json what the folder's content was made with; refuse other settings later."""
+        made_with = self.read_json(f"{name}/key.json")
+        changed = [key for key in sorted({*made_with, *settings}) if made_with.get(key) != settings.get(key)]
+        if made_with and changed:
+            key = changed[0]
+            raise RunFolderError(
+                f"the run in this folder was made with another {key}",
+                where=str(self.path / name),
+                expected=f"{key} = {made_with.get(key, 'not set')}",
+                received=f"{key} = {settings.get(key, 'not set')}",
+                hint="Give the new run its own folder with --out, or remove this one.",
+            )
+        if not made_with:
+            self.write_json(f"{name}/key.json", dict(settings))
+
+    def answers(self, identity: Mapping[str, str]) -> tuple[dict[str, Prediction], Callable[[list[Prediction]], None]]:
+        """Return the answers known so far under this identity, and a function that keeps more of them."""
+        folder = self._result_folder(identity)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "answers.jsonl"
+        whole = _whole_lines(path)
+        # An interrupted last line would spoil the one that follows it.
+        path.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+        known = {made.example: made for made in (_prediction(json.loads(line)) for line in whole)}
+
+        def keep(batch: list[Prediction]) -> None:
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(asdict(prediction), ensure_ascii=False) + "\n" for prediction in batch)
+
+        return known, keep
+
+    def keep_result(self, result: Result) -> None:
+        """Write a Result and enter it in the index under its task and label."""
+        folder = self._result_folder(result.identity)
+        name = str(folder.relative_to(self.path))
+        lines = (_case_line(case, result.rows, index) for index, case in enumerate(result.cases))
+        self.write(f"{name}/cases.jsonl", "".join(lines))
+        self.write_json(f"{name}/scores.json", [asdict(score) for score in result.scores])
+        self.write_json(f"{name}/identity.json", {"identity": dict(result.identity), "seconds": result.seconds})
+        (folder / "answers.jsonl").unlink(missing_ok=True)
+        self.enter(result.task, result.label, folder.name)
+
+    def enter(self, task: str, label: str, key: str) -> None:
+        """Enter a Result's key in the index."""
+        index = self.read_json("results/index.json")
+        index.setdefault(task, {})[label] = key
+        self.write_json("results/index.json", index)
+
+    def find_result(self, identity: Mapping[str, str], *, task: str, label: str) -> Result | None:
+        """Return the Result of that identity when it was asked before, and enter it under `label`."""
+        folder = self._result_folder(identity)
+        if not (folder / "identity.json").is_file():
+            return None
+        self.enter(task, label, folder.name)
+        return self._read_result(folder, task=task, label=label)
+
+    def results(self) -> dict[str, dict[str, Result]]:
+        """Return all Results: by task, then by label."""
+        index = self.read_json("results/index.json")
+        return {
+            task: {
+                label: self._read_result(self.path / "results" / key, task=task, label=label)
+                for label, key in labels.items()
+            }
+            for task, labels in index.items()
+        }
+
+    def steps(self) -> list[dict[str, float]]:
+        """Return the lines of the training log."""
+        return [json.loads(line) for line in _whole_lines(self.train / "steps.jsonl")]
+
+    def told(self, comparisons: Sequence[Comparison] = ()) -> Told:
+        """Return all that a report may tell; the comparisons are read from the verdict when they are not given."""
+        if not comparisons:
+            comparisons = [Comparison(**_with_tuples(one)) for one in self.read_json("verdict.json")["comparisons"]]
+        making, data = self.read_json("making.json"), self.read_json("data.json")
+        results = [one for labels in self.results().values() for one in labels.values()]
+        shown = sorted((one for one in results if not one.label.startswith("validation")), key=_place)
+        primary = making["primary"][comparisons[0].task]
+        return Told(
+            name=tomllib.loads((self.path / "study.toml").read_text(encoding="utf-8"))["name"],
+            results=tuple(shown),
+            comparisons=tuple(comparisons),
+            primary=primary,
+            metric=metric_for(primary),
+            steps=tuple(self.steps()),
+            validation_name=making["validation_name"],
+            data=data[comparisons[0].task],
+            settings=tomllib.loads((self.path / "study.toml").read_text(encoding="utf-8")),
+            versions=making["versions"],
+            not_measured=tuple(making["not_measured"]),
+            costs=self._costs(results) | {"peak_memory_mb": making["peak_memory_mb"]},
+        )
+
+    def _costs(self, results: Sequence[Result]) -> dict[str, float]:
+        """Return the seconds of every stage; of a stage done in several runs, those of the answers that stand."""
+        asked = {
+            f"{one.label}_seconds": sum(answer.seconds for case in one.cases for answer in case.predictions)
+            for one in results
+        }
+        return asked | {"training_seconds": sum(step["seconds"] for step in self.steps())}
+
+    def _result_folder(self, identity: Mapping[str, str]) -> Path:
+        text = json.dumps(dict(identity), sort_keys=True)
+        return self.path / "results" / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _read_result(self, folder: Path, *, task: str, label: str) -> Result:
+        name = folder.relative_to(self.path)
+        made = self.read_json(f"{name}/identity.json")
+        lines = [json.loads(line) for line in _whole_lines(folder / "cases.jsonl")]
+        scores = tuple(Score(**score) for score in self.read_json(f"{name}/scores.json"))
+        metrics = list(lines[0]["rows"]) if lines else []
+        rows = {metric: tuple(_row(line["rows"][metric]) for line in lines) for metric in metrics}
+        return Result(label, task, made["identity"], tuple(map(_case, lines)), rows, scores, made["seconds"])
+
+
+def _place(result: Result) -> tuple[int, str]:
+    """Order Results as they are told: before, with shots, the baseline, after."""
+    order = {"before": 0, "nearest": 2, "after": 3}
+    return order.get(result.label, 1), result.label
+
+
+def _with_tuples(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Return a file's lines; an unfinished last one is left out."""
+    if not path.is_file():
+        return []
+    # Not splitlines(): a U+2028 inside a JSON string is no end of line.
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def _case_line(case: Case, rows: Mapping[str, Sequence[Row | None]], index: int) -> str:
+    content = {**asdict(case), "rows": {metric: observed[index] for metric, observed in rows.items()}}
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def _case(line: Mapping[str, Any]) -> Case:
+    return Case(
+        id=line["id"],
+        cluster=line["cluster"],
+        examples=tuple(_example(example) for example in line["examples"]),
+        predictions=tuple(_prediction(prediction) for prediction in line["predictions"]),
+    )
+
+
+def _example(content: Mapping[str, Any]) -> Example:
+    tuples = {name: tuple(content[name]) for name in ("references", "choices", "choice_scores")}
+    cuttable = content["cuttable"]
+    shots = tuple(Shot(**shot) for shot in content["shots"])
+    return Example(**{**content, **tuples, "shots": shots, "cuttable": tuple(cuttable) if cuttable else None})
+
+
+def _prediction(content: Mapping[str, Any]) -> Prediction:
+    choices = tuple(ChoiceScore(**choice) for choice in content["choices"])
+    return Prediction(**{**content, "answers": tuple(content["answers"]), "choices": choices})
+
+
+def _row(content: Sequence[float] | None) -> Row | None:
+    return None if content is None else tuple(content)

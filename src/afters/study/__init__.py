@@ -1,0 +1,1 @@
+"""Before, train, after, compare: the only room that knows the whole order."""

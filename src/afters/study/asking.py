@@ -1,0 +1,113 @@
+"""Asking before and after: the same prompts, the same decoding, and nothing asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from afters.compare.change import interval
+from afters.data.dataset import Dataset
+from afters.data.nearest import NearestNeighbour
+from afters.evaluate import evaluate, identity, score
+from afters.metrics.metric import Metric
+from afters.model.protocol import LanguageModel
+from afters.records import Result
+from afters.study.work import TaskAtHand, Work
+
+AskedLater = Callable[[], LanguageModel]
+"""Gives the model when it is called."""
+
+
+def ask_before(work: Work, task: TaskAtHand, base: AskedLater) -> dict[str, Result]:
+    """Ask the base with every number of shots, on the validation side too, and the nearest-neighbour baseline."""
+    settings = work.study.before
+    judged = {}
+    for shots in settings.every:
+        label = "before" if shots == 0 else f"shots={shots}"
+        judged[label] = _ask(work, task, base, with_shots(task, task.test, shots), label=label)
+    for shots in settings.every if len(settings.every) > 1 else ():
+        label = f"validation shots={shots}"
+        judged[label] = _ask(work, task, base, with_shots(task, task.validation, shots), label=label)
+    if settings.nearest:
+        judged["nearest"] = _ask(work, task, lambda: NearestNeighbour(task.train), task.test, label="nearest")
+    return judged
+
+
+def ask_after(work: Work, task: TaskAtHand, tuned: AskedLater) -> Result:
+    """Ask the tuned model what the base was asked without shots."""
+    return _ask(work, task, tuned, task.test, label="after")
+
+
+def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:
+    """Return the number of shots that did best on the validation side; of equals, the fewest."""
+    if len(work.study.before.every) == 1:
+        return 0
+    sign = 1 if task.primary_metric.direction == "higher" else -1
+    values = {
+        shots: sign * judged[f"validation shots={shots}"].score(task.primary).value for shots in work.study.before.every
+    }
+    return max(values, key=lambda shots: (values[shots], -shots))
+
+
+def with_shots(task: TaskAtHand, rows: Dataset, shots: int) -> Dataset:
+    """Return `rows` with so many solved teaching rows in front of each question."""
+    return rows.with_shots(shots, pool=task.train) if shots else rows
+
+
+def base_model(work: Work) -> LanguageModel:
+    """Load the base, ready to be asked."""
+    from afters.model.answering import Answerer
+    from afters.model.load import load
+
+    settings = work.study.model
+    return Answerer(load(work.base, precision=settings.precision, max_prompt_tokens=work.prompter.max_prompt_tokens))
+
+
+def tuned_model(work: Work) -> LanguageModel:
+    """Load what the base became: the run's own model, or the base with the run's adapter."""
+    from afters.model.answering import Answerer
+    from afters.model.load import load
+
+    is_adapter = (work.folder.model / "adapter_config.json").is_file()
+    return Answerer(
+        load(
+            work.base if is_adapter else work.folder.model,
+            adapter=work.folder.model if is_adapter else None,
+            precision=work.study.model.precision,
+            max_prompt_tokens=work.prompter.max_prompt_tokens,
+        )
+    )
+
+
+def _ask(work: Work, task: TaskAtHand, model: AskedLater, rows: Dataset, *, label: str) -> Result:
+    """Return the Result of asking these rows: from the run folder where it stands there, else by asking."""
+    asked = model()
+    who = identity(asked, rows, work.study.decoding)
+    result = work.folder.find_result(who, task=task.name, label=label)
+    if result is None:
+        known, keep = work.folder.answers(who)
+        with work.tell.stage(f"{task.name}: {label}", len(rows)) as advance:
+            result = evaluate(
+                asked,
+                rows,
+                label=label,
+                decoding=work.study.decoding,
+                metrics=task.metrics,
+                known=known,
+                keep=keep,
+                on_answers=advance,
+            )
+    elif list(result.rows) == [metric.name for metric in task.metrics]:
+        return result
+    else:  # The answers stand, but other scores were asked of them then.
+        seconds = result.seconds
+        result = score(result.cases, task.metrics, label=label, task=task.name, identity=who, seconds=seconds)
+    result = _with_intervals(result, task.metrics, seed=work.study.seed)
+    work.folder.keep_result(result)
+    return result
+
+
+def _with_intervals(result: Result, metrics: Iterable[Metric], *, seed: int) -> Result:
+    ends = {name: pair for metric in metrics for name, pair in interval(result, metric, seed=seed).items()}
+    scores = (replace(one, low=ends[one.name][0], high=ends[one.name][1]) for one in result.scores)
+    return replace(result, scores=tuple(scores))

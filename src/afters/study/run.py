@@ -1,0 +1,145 @@
+"""The whole order. Each stage takes from the run folder what stands there already.
+
+So a study that is run again goes on where it was interrupted, and a finished one asks and teaches nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import resource
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import tomli_w
+
+from afters.compare.change import compare, with_holm
+from afters.errors import AftersError
+from afters.model import files
+from afters.records import Comparison, Result
+from afters.report.document import build
+from afters.report.export import model_card, verdict_json
+from afters.report.page import render
+from afters.report.told import Told
+from afters.runfolder import RunFolder
+from afters.study.asking import ask_after, ask_before, base_model, best_shots, tuned_model
+from afters.study.reading import encode, read_tasks
+from afters.study.settings import Study
+from afters.study.work import Silent, TaskAtHand, Teller, Work
+
+NOT_MEASURED = (
+    "Forgetting: whether the tuned model lost what the base could do on other tasks.",
+    "Contamination: whether judged rows stood in what the base was pre-trained on. Only this study's own teaching "
+    "rows were held against its judged rows, for equal content.",
+    "Other seeds: the verdict speaks of this one tuned model, not of the recipe that made it.",
+)
+
+
+def run(
+    study: Study, *, out: Path | str, folder: Path | str = ".", strict: bool = False, tell: Teller | None = None
+) -> Told:
+    """Ask, teach, ask again, compare, and write everything into `out`.
+
+    Args:
+        study: what to do.
+        out: the run folder; a run of the same study found there is gone on with.
+        folder: what relative file names in the study are relative to.
+        strict: stop at the first row that cannot be used, instead of setting it aside.
+        tell: who is told how it goes; nobody, when not given.
+
+    Raises:
+        InputError: something in the study, the data or the model cannot be used; told before any model is loaded.
+    """
+    work = _open(study, RunFolder(Path(out)), files_in=Path(folder), strict=strict, tell=tell or Silent())
+    base_hash = files.weights_hash(work.base)
+    base = functools.cache(lambda: base_model(work))
+    before = {task.name: ask_before(work, task, base) for task in work.tasks}
+    base.cache_clear()
+    from afters.study.teaching import teach
+
+    teach(work)
+    if files.weights_hash(work.base) != base_hash:
+        raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
+    tuned = functools.cache(lambda: tuned_model(work))
+    after = {task.name: ask_after(work, task, tuned) for task in work.tasks}
+    return _write_up(work, _compare(work, before, after))
+
+
+def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell: Teller) -> Work:
+    """Check everything that can be checked without a model, then write down what the run is made of."""
+    from afters.model.load import prompter_of
+    from afters.study.teaching import training_key
+
+    tasks = read_tasks(study, folder=files_in, strict=strict)
+    base = files.find(study.model.base, relative_to=files_in)
+    prompter = prompter_of(
+        base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
+    )
+    work = Work(study, folder, tell, tasks, base, prompter)
+    for task in tasks:
+        encode(task, prompter)
+        tell.say(_rows_told(task))
+    folder.claim("train", training_key(work))
+    folder.write("study.toml", tomli_w.dumps(study.plain()))
+    folder.write_json("data.json", {task.name: task.account for task in tasks})
+    return work
+
+
+def _rows_told(task: TaskAtHand) -> str:
+    taught, aside = task.account["train"]["used"], sum(entry["count"] for entry in task.account["set_aside"])
+    judged = f"{len(task.validation):,} to validate, {len(task.test):,} to judge"
+    return f"{task.name}: {taught:,} rows to teach, {judged}, {aside:,} set aside"
+
+
+def _compare(
+    work: Work, before: Mapping[str, Mapping[str, Result]], after: Mapping[str, Result]
+) -> tuple[Comparison, ...]:
+    """Compare, for every task: after against before, against the best prompting, against the baseline."""
+    seed = work.study.seed
+    made: list[Comparison] = []
+    for task in work.tasks:
+        judged, tuned = before[task.name], after[task.name]
+        declared = functools.partial(
+            compare, after=tuned, metric=task.primary_metric, score=task.primary, smallest_effect=task.smallest_effect
+        )
+        made.append(declared(judged["before"], kind="tuning", primary=True, seed=seed))
+        shots = best_shots(work, task, dict(judged))
+        if shots:
+            made.append(declared(judged[f"shots={shots}"], kind="prompting", primary=False, seed=seed))
+        if "nearest" in judged:
+            made.append(declared(judged["nearest"], kind="baseline", primary=False, seed=seed))
+        for metric in task.metrics:
+            for name in metric.names:
+                if name != task.primary:
+                    also = compare(judged["before"], tuned, metric, score=name, kind="tuning", primary=False, seed=seed)
+                    made.append(also)
+    return tuple(with_holm(made))
+
+
+def _write_up(work: Work, comparisons: tuple[Comparison, ...]) -> Told:
+    """Write the verdict, the page and the model's card, and return what they tell."""
+    folder = work.folder
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    peak = max(peak, folder.read_json("making.json").get("peak_memory_mb", 0.0))
+    folder.write_json(
+        "making.json",
+        {
+            "versions": _versions(),
+            "peak_memory_mb": peak,
+            "not_measured": list(NOT_MEASURED),
+            "primary": {task.name: task.primary for task in work.tasks},
+            "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
+        },
+    )
+    told = folder.told(comparisons)
+    folder.write("verdict.json", verdict_json(told))
+    folder.write("report.html", render(build(told)))
+    folder.write("model/README.md", model_card(told, base=work.study.model.base))
+    return told
+
+
+def _versions() -> dict[str, str]:
+    names = ("afters", "torch", "transformers", "tokenizers", "peft", "numpy", "scipy", "sacrebleu")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}

@@ -1,0 +1,87 @@
+"""Study: a whole study's settings, as a TOML file says them. No torch here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from afters.data.task import TaskSettings
+from afters.records import Decoding
+from afters.train.settings import FROZEN, TrainSettings
+
+
+class ModelSettings(BaseModel):
+    """Which model is improved."""
+
+    model_config = FROZEN
+
+    base: str = "afters-tiny"
+    """The embedded model, a folder, or a hub name."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of the arithmetic; auto is bf16 where the processor has it natively, fp32 elsewhere."""
+    max_prompt_tokens: int | None = Field(default=None, ge=1)
+    """Longer prompts lose shots, then text; when not given, what the model's positions allow."""
+
+
+class BeforeSettings(BaseModel):
+    """What is asked before any training."""
+
+    model_config = FROZEN
+
+    shots: tuple[int, ...] = (0, 1, 2)
+    """How many solved examples stand in the prompt; each number is asked on its own, and 0 always."""
+    nearest: bool = True
+    """Whether to judge the nearest-neighbour baseline: the answer of the most similar teaching row."""
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """All numbers of shots that are asked, none first."""
+        return tuple(sorted({0, *self.shots}))
+
+
+class JudgeSettings(BaseModel):
+    """How the model is asked, before and after alike."""
+
+    model_config = FROZEN
+
+    max_new_tokens: int = Field(default=64, ge=1)
+    """An answer ends here at the latest."""
+
+
+class Study(BaseModel):
+    """A whole study, as a TOML file says it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    """The study's name, and its run folder's."""
+    seed: int = 0
+    """All chance comes from it."""
+    model: ModelSettings = ModelSettings()
+    """Which model is improved."""
+    tasks: tuple[TaskSettings, ...] = Field(alias="task", min_length=1)
+    """What it is taught and judged on; several make a mixture."""
+    before: BeforeSettings = BeforeSettings()
+    """What is asked before any training."""
+    train: TrainSettings = TrainSettings()
+    """How it is fine-tuned."""
+    judge: JudgeSettings = JudgeSettings()
+    """How it is asked, before and after alike."""
+
+    @property
+    def decoding(self) -> Decoding:
+        """How answers are written, before and after alike."""
+        return Decoding(max_new_tokens=self.judge.max_new_tokens)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the settings as nested plain values, without what is not set: TOML has no null."""
+        plain = _without_none(self.model_dump(mode="json", by_alias=True))
+        assert isinstance(plain, dict)
+        return plain
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list) else value

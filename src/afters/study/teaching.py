@@ -1,0 +1,156 @@
+"""Fine-tuning within a study: the loop's inputs, the exam that it may not see, and the model that is left."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from afters import __version__
+from afters.errors import SettingsError
+from afters.evaluate import evaluate
+from afters.model import files
+from afters.model.answering import Answerer
+from afters.model.load import Loaded, load
+from afters.model.network import Pair
+from afters.seeds import number
+from afters.study.work import Work
+from afters.train.loop import train
+from afters.train.loss import arithmetic, mean_loss
+from afters.train.order import steps_of
+
+Validate = Callable[[int], float]
+
+
+def training_key(work: Work) -> dict[str, str]:
+    """Return what decides the tuned weights, setting by setting."""
+    taught = hashlib.sha256(repr([task.pairs for task in work.tasks]).encode()).hexdigest()[:16]
+    settings = {f"train.{name}": str(value) for name, value in work.study.train.model_dump().items()}
+    return settings | {
+        "base weights": files.weights_hash(work.base),
+        "tokenizer": files.tokenizer_hash(work.base),
+        "teaching rows": taught,
+        "validation rows": ",".join(task.validation.fingerprint for task in work.tasks),
+        "primary score": ",".join(task.primary for task in work.tasks),
+        "seed": str(work.study.seed),
+        "precision": work.study.model.precision,
+        "decoding": str(work.study.decoding),
+        "version of afters": __version__,
+    }
+
+
+def teach(work: Work) -> None:
+    """Fine-tune, and leave the best model in the run folder; nothing is done when it stands there."""
+    if work.folder.model.is_dir():
+        return
+    settings = work.study.train
+    loaded = load(
+        work.base,
+        for_training=True,
+        precision=work.study.model.precision,
+        max_prompt_tokens=work.prompter.max_prompt_tokens,
+    )
+    saved = _wrapped(work, loaded)
+    pairs = [pair for task in work.tasks for pair in task.pairs]
+    validate, higher_is_better = _validator(work, loaded)
+    steps = steps_of(len(pairs), epochs=settings.epochs, batch_rows=settings.batch_rows)
+    with work.tell.stage("teaching", steps) as advance:
+        told = 0
+
+        def on_step(step: int, steps: int, loss: float) -> None:
+            nonlocal told
+            advance(step - told, f"loss {loss:.3f}")
+            told = step
+
+        train(
+            loaded.network,
+            pairs,
+            settings,
+            seed=work.study.seed,
+            folder=work.folder.train,
+            precision=loaded.precision,
+            validate=validate,
+            higher_is_better=higher_is_better,
+            on_step=on_step,
+        )
+    _leave(work, saved)
+
+
+def _wrapped(work: Work, loaded: Loaded) -> Any:
+    """Return the module to save in the end: the network itself, or the adapter around it."""
+    if work.study.train.method == "full":
+        return loaded.network.module
+    import torch
+
+    from afters.model.adapters import count, wrap
+
+    with torch.random.fork_rng():
+        torch.manual_seed(number(work.study.seed, "adapter"))
+        wrapped = wrap(loaded.network.module, **work.study.train.lora.model_dump())
+    trained = count(wrapped)
+    work.tell.say(f"LoRA teaches {trained.trained:,} of {trained.all:,} weights ({trained.share:.1%})")
+    return wrapped
+
+
+def _validator(work: Work, loaded: Loaded) -> tuple[Validate | None, bool]:
+    """Return how the model is judged while it learns, and whether more is better."""
+    if not any(len(task.validation) for task in work.tasks):
+        return None, True
+    if work.study.train.keep_best_by == "loss":
+        return _by_loss(work, loaded), False
+    directions = {task.primary_metric.direction for task in work.tasks}
+    if len(directions) > 1:
+        raise SettingsError(
+            "the tasks' primary scores point in different directions, so their mean says nothing",
+            where="[train] keep_best_by",
+            hint='Set keep_best_by = "loss".',
+        )
+    return _by_primary(work, loaded), directions == {"higher"}
+
+
+def _by_loss(work: Work, loaded: Loaded) -> Validate:
+    pairs = [
+        Pair(work.prompter.prompt(example).ids, work.prompter.answer(example.references[0]))
+        for task in work.tasks
+        for example in task.validation
+    ]
+    budget = work.study.train.token_budget
+    return lambda step: mean_loss(loaded.network, pairs, tokens=budget, precision=loaded.precision)
+
+
+def _by_primary(work: Work, loaded: Loaded) -> Validate:
+    """Judge by the mean of the tasks' primary scores on their validation rows."""
+
+    def validate(step: int) -> float:
+        values = []
+        with arithmetic(loaded.device, loaded.precision):
+            for task in work.tasks:
+                judged = evaluate(
+                    Answerer(loaded),
+                    task.validation,
+                    label=f"step {step}",
+                    decoding=work.study.decoding,
+                    metrics=[task.primary_metric],
+                )
+                values.append(judged.score(task.primary).value)
+        return sum(values) / len(values)
+
+    return validate
+
+
+def _leave(work: Work, module: Any) -> None:
+    """Save the model as transformers or peft do, whole or not at all, in the precision its base is stored in."""
+    import torch
+
+    draft = work.folder.path / ".model.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    config = files.config(work.base)
+    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    if work.study.train.method == "full":
+        module = module.to(getattr(torch, stored))
+    module.save_pretrained(draft)
+    for name in files.TOKENIZER_FILES:
+        if (work.base / name).is_file():
+            shutil.copyfile(work.base / name, draft / name)
+    draft.rename(work.folder.model)

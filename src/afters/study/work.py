@@ -1,0 +1,83 @@
+"""Work: what the stages of one run share; and Teller, who is told how it goes."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from afters.data.dataset import Dataset
+from afters.metrics.metric import Metric
+from afters.runfolder import RunFolder
+from afters.study.settings import Study
+
+if TYPE_CHECKING:
+    from afters.model.network import Pair
+    from afters.model.prompt import Prompter
+
+
+class Advance(Protocol):
+    """Is told that more of a stage's work is done."""
+
+    def __call__(self, count: int, note: str = "") -> None:
+        """Count pieces of work as done; `note` replaces what stands behind the bar."""
+        ...
+
+
+class Teller(Protocol):
+    """Who is told how a study goes: the shell, a notebook, nobody."""
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        ...
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
+        """Open a stage of `total` pieces of work."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
+        """Open a stage that nobody sees."""
+        return nullcontext(lambda count, note="": None)
+
+
+@dataclass
+class TaskAtHand:
+    """A task with its rows, its metrics, and the score that decides."""
+
+    name: str
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+    metrics: tuple[Metric, ...]
+    primary: str
+    smallest_effect: float
+    account: dict[str, Any]
+    """The task's part of data.json."""
+    pairs: list[Pair] = field(default_factory=list)
+    """The teaching rows as token ids."""
+
+    @property
+    def primary_metric(self) -> Metric:
+        """The metric that gives the primary score."""
+        return next(metric for metric in self.metrics if self.primary in metric.names)
+
+
+@dataclass
+class Work:
+    """What the stages of one run share."""
+
+    study: Study
+    folder: RunFolder
+    tell: Teller
+    tasks: list[TaskAtHand]
+    base: Path
+    """The base model's folder."""
+    prompter: Prompter

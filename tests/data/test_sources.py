@@ -40,6 +40,7 @@ def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(CHATS), tmp_path / "a.parquet")
     files = {
         **{"a.jsonl": lines, "a.json": listed, "b.json": f'{{"data": {listed}}}', "c.json": lines, "a.csv": table},
+        **{"b.jsonl": "\ufeff" + lines, "d.json": "\ufeff" + listed},
         **{"b.csv": "\ufeff" + table, "c.csv": table.replace(",", ";").replace("a; b", "a, b")},
         **{"a.tsv": table.replace(",", "\t").replace("a\t b", "a, b"), "d.csv": table.replace("\n", "\r\n")},
     }

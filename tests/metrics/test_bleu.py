@@ -61,8 +61,8 @@ def test_nothing_in_common_and_nothing_written_are_zero() -> None:
 
 def test_replicates_are_scored_at_once() -> None:
     metric = Bleu()
-    references = texts("first", 20, 20)
-    made = [metric.observe(case(answer, [right])) for answer, right in zip(texts("answers", 20, 20), references)]
+    pairs = zip(texts("answers", 20, 20), texts("first", 20, 20), strict=True)
+    made = [metric.observe(case(answer, [right])) for answer, right in pairs]
     rows = np.array(made, dtype=np.float64)
     counts = stream(4, "counts").multinomial(20, [1 / 20] * 20, size=50).astype(np.float64)
     one_by_one = [metric.from_totals((count @ rows)[None])[0, 0] for count in counts]

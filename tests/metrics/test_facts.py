@@ -55,10 +55,9 @@ def test_a_reference_without_facts_cannot_be_judged() -> None:
 
 
 def test_a_fact_of_any_reference_has_a_source() -> None:
-    assert judged("Ann left.", "Ann left.", "Ann left for Oslo.", prompt="chat") == (1.0, 1.0, 1.0)
     assert judged("Ann left for Oslo.", "Ann left.", "She left for Oslo.", prompt="seen with Ann") == (1.0, 1.0, 1.0)
 
 
 def test_it_sees_what_rouge_does_not() -> None:
     wrong = judged("It is 20 degrees in Leeds.", "It is 12 degrees in Leeds.", prompt="weather")
-    assert wrong == (pytest.approx(1 / 3), 0.5, 1.0)
+    assert wrong == pytest.approx((1 / 3, 0.5, 1.0))

@@ -7,14 +7,16 @@ import re
 from pathlib import Path
 
 import pytest
-from nltk.stem.porter import PorterStemmer
+from nltk.stem.porter import PorterStemmer  # type: ignore[import-untyped]
 
 from afters.metrics.porter import stem
 from afters.seeds import stream
 
-ENDINGS = """s es ies sses ss ed ing eed ied y ly e ll al er ic ate ion tion ism ous ive ize ful ness ment ement able ible
-ance ence ant ent ou iti logi alli bli eli entli ousli ation ational tional ator alism iveness fulness ousness aliti
-iviti biliti fulli icate ative alize iciti ical izer ization enci anci""".split()
+ENDINGS = """
+s es ies sses ss ed ing eed ied y ly e ll al er ic ate ion tion ism ous ive ize ful ness ment ement
+able ible ance ence ant ent ou iti logi alli bli eli entli ousli ation ational tional ator alism
+iveness fulness ousness aliti iviti biliti fulli icate ative alize iciti ical izer ization enci anci
+""".split()
 
 
 def test_stems_are_those_of_the_algorithm() -> None:

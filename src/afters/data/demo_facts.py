@@ -19,6 +19,11 @@ PENCE = ("20", "40", "45", "49", "50", "60", "75", "80", "85", "90", "95", "99")
 JUDGING_POUNDS = 3
 """Amounts whose whole pounds are a multiple of this are the judging side's; all others are the teaching side's."""
 
+MONTHS = """January February March April May June July August September October November December""".split()
+
+SLIPS = 8
+"""How many values are drawn for a slip; the one that looks most like the right value is taken."""
+
 FIRST_DAY = date(2025, 1, 1)
 """No year is ever said; this one and the next have no 29 February."""
 
@@ -75,7 +80,7 @@ def written(day: date) -> str:
     >>> written(date(2025, 5, 4))
     '4 May'
     """
-    return f"{day.day} {day:%B}"
+    return f"{day.day} {MONTHS[day.month - 1]}"
 
 
 def fact(kind: Mapping[str, Any], *, today: date, chance: Chance) -> str:
@@ -88,9 +93,10 @@ def slip(right: str, *, kind: Mapping[str, Any], today: date, chance: Chance) ->
     """Return a wrong value that a customer might say first instead of `right`."""
     if "days" in kind:
         return _slip_of_days(right, bounds=kind["days"], today=today, chance=chance)
-    wrong = right
-    while wrong == right:
-        wrong = fact(kind, today=today, chance=chance)
+    others = {fact(kind, today=today, chance=chance) for _ in range(SLIPS)} - {right}
+    if not others:
+        return slip(right, kind=kind, today=today, chance=chance)
+    wrong = max(sorted(others), key=lambda other: sum(map(str.__eq__, other, right)))
     return Slip(wrong, wrong, right)
 
 
@@ -120,8 +126,7 @@ def _days(bounds: Sequence[int], today: date, chance: Chance) -> str:
 
 
 def _month(bounds: Sequence[int], today: date, chance: Chance) -> str:
-    month = (today.month - 1 + chance.between(bounds)) % 12
-    return f"{today.replace(month=month + 1, day=1):%B}"
+    return MONTHS[(today.month - 1 + chance.between(bounds)) % 12]
 
 
 def _whole_pounds(bounds: Sequence[int], chance: Chance) -> int:

@@ -35,7 +35,7 @@ class TrainSettings(BaseModel):
     """How often every teaching row is seen."""
     batch_rows: int = Field(32, ge=1)
     """Rows in one optimizer step; memory never changes it."""
-    token_budget: int = Field(8192, ge=1)
+    token_budget: int = Field(4096, ge=1)
     """Padded tokens computed at once; a step of more is cut into micro-batches with the same result."""
     window_steps: int = Field(32, ge=1)
     """Rows are sorted by length within windows of this many steps, to save padding."""

@@ -1,0 +1,71 @@
+"""The tables were computed independently, by the formula of Connett, Smith and McHugh."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from afters.compare.significance import mcnemar, sign_flip
+from afters.compare.sizes import clusters_needed, detectable, detectable_by_pairs, pairs_needed
+from afters.seeds import stream
+
+
+@pytest.mark.parametrize(
+    ("effect", "needed"),
+    [
+        (0.01, {0.05: 3922, 0.10: 7847, 0.20: 15_695, 0.30: 23_544, 0.40: 31_393}),
+        (0.02, {0.05: 979, 0.10: 1960, 0.20: 3922, 0.30: 5884, 0.40: 7847}),
+        (0.03, {0.05: 434, 0.10: 870, 0.20: 1742, 0.30: 2614, 0.40: 3486}),
+        (0.05, {0.05: 155, 0.10: 312, 0.20: 626, 0.30: 940, 0.40: 1253}),
+        (0.10, {0.10: 76, 0.20: 155, 0.30: 233, 0.40: 312}),
+    ],
+)
+def test_pairs_needed(effect: float, needed: dict[float, int]) -> None:
+    for discordant, pairs in needed.items():
+        assert pairs_needed(discordant, effect=effect, confidence=0.95) == pytest.approx(pairs, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "points"),
+    [
+        (300, (3.6, 5.1, 7.2, 8.9, 10.2)),
+        (500, (2.8, 4.0, 5.6, 6.9, 7.9)),
+        (1000, (2.0, 2.8, 4.0, 4.9, 5.6)),
+        (5000, (0.9, 1.3, 1.8, 2.2, 2.5)),
+    ],
+)
+def test_detectable_by_pairs(pairs: int, points: tuple[float, ...]) -> None:
+    for discordant, point in zip((0.05, 0.10, 0.20, 0.30, 0.40), points, strict=True):
+        found = detectable_by_pairs(discordant, pairs=pairs, confidence=0.95)
+        assert 100 * found == pytest.approx(point, abs=0.11)
+
+
+def test_an_effect_needs_as_many_discordant_pairs() -> None:
+    # With 100 pairs of which 5 are discordant, 5 points cannot be shown; more needs more discordant pairs.
+    assert detectable_by_pairs(0.05, pairs=100, confidence=0.95) > 0.05
+    assert 0 < detectable_by_pairs(0.0, pairs=100, confidence=0.95) < 0.1
+    assert detectable_by_pairs(0.0, pairs=2, confidence=0.95) == 1
+
+
+def test_rouge_on_dialogsum_needs_this_many_dialogues() -> None:
+    # Standard deviations of paired differences are given to three digits only.
+    assert clusters_needed(0.137, effect=0.01, confidence=0.95) == pytest.approx(1471, rel=0.01)
+    assert clusters_needed(0.081, effect=0.01, confidence=0.95) == pytest.approx(510, rel=0.02)
+
+
+def test_what_is_detectable_needs_just_so_many_clusters() -> None:
+    for clusters in (20, 500):
+        effect = detectable(0.3, clusters=clusters, confidence=0.95)
+        assert clusters_needed(0.3, effect=effect * (1 + 1e-9), confidence=0.95) == clusters
+
+
+def test_tests_have_the_power_they_were_planned_for() -> None:
+    draw = stream(7, "power")
+    clusters = clusters_needed(1.0, effect=0.4, confidence=0.95)
+    studies = (draw.normal(0.4, 1, size=clusters) for _ in range(300))
+    assert np.mean([sign_flip(study, seed=0).p_value < 0.05 for study in studies]) == pytest.approx(0.8, abs=0.07)
+    # McNemar's exact test is a little shy of its normal approximation.
+    pairs = pairs_needed(0.3, effect=0.1, confidence=0.95)
+    outcomes = draw.multinomial(pairs, [0.2, 0.1, 0.7], size=2000).tolist()
+    found = [mcnemar(better, worse).p_value < 0.05 for better, worse, _ in outcomes]
+    assert np.mean(found) == pytest.approx(0.78, abs=0.04)

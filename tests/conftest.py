@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tiny_models import tiny as tiny
 
 
 @pytest.fixture(scope="session")

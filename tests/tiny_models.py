@@ -60,8 +60,7 @@ def save_tiny(kind: Kind, path: Path) -> None:
     chance = torch.Generator().manual_seed(20)
     for name, weight in module.named_parameters():
         if weight.ndim > 1:
-            narrow = any(part in name for part in ("shared", "embed", "wte", "wpe"))
-            torch.nn.init.normal_(weight, std=0.3 if narrow else 0.6, generator=chance)
+            torch.nn.init.normal_(weight, std=_spread(kind, name), generator=chance)
     module.save_pretrained(path)
     tokenizer.save_pretrained(path)
     if kind == "t5-untied":
@@ -69,6 +68,14 @@ def save_tiny(kind: Kind, path: Path) -> None:
         config = json.loads((path / "config.json").read_text())
         del config["scale_decoder_outputs"]
         (path / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": False}))
+
+
+def _spread(kind: Kind, name: str) -> float:
+    """The standard deviation of a weight; BART, which normalises after each layer, forgets its input when it is wide."""
+    if "embed_positions" in name:
+        return 1.0
+    narrow = kind == "bart" or any(part in name for part in ("shared", "embed", "wte", "wpe"))
+    return 0.3 if narrow else 0.6
 
 
 def _tokenizer(kind: Kind) -> Any:

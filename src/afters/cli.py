@@ -128,25 +128,32 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def main() -> NoReturn:
     """Run a verb; end with 0, 2 for the user's input, 1 for a fault of ours, 130 interrupted, 143 stopped."""
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
-        app(standalone_mode=False)
+        app()
     except InputError as problem:
         _complain(str(problem), code=2)
     except AftersError as problem:
         _complain(str(problem), code=1)
-    except _Stopped:
-        _complain("Stopped. Run the same command again to go on.", code=143)
-    except (KeyboardInterrupt, typer.Abort):
-        _complain("Interrupted. Run the same command again to go on.", code=130)
+    except _Ended as ended:
+        _complain(f"{ended}. Run the same command again to go on.", code=ended.code)
     sys.exit(0)
 
 
-class _Stopped(BaseException):
-    """SIGTERM came; what stands on disk is whole."""
+class _Ended(BaseException):
+    """A signal came; what stands on disk is whole."""
+
+    def __init__(self, word: str, *, code: int) -> None:
+        super().__init__(word)
+        self.code = code
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> NoReturn:
-    raise _Stopped
+    raise _Ended("Stopped", code=143)
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
+    raise _Ended("Interrupted", code=130)
 
 
 def _complain(text: str, *, code: int) -> NoReturn:

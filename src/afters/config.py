@@ -23,13 +23,12 @@ def read_study(path: Path | str, *, changes: Iterable[str] = ()) -> Study:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        beside = [str(other) for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        guess = nearest(str(path), beside)
+        guess = nearest(path.name, [other.name for other in path.parent.glob("*.toml")])
         raise SettingsError(
-            f"no study '{path}'" + (f"; did you mean '{guess}'?" if guess else ""),
+            f"no study '{path}'" + (f"; did you mean '{path.with_name(guess)}'?" if guess else ""),
             expected="a TOML file, as in examples/",
         ) from None
-    except (IsADirectoryError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"'{path}' cannot be read", expected="a TOML file in UTF-8", received=str(error)) from None
     try:
         settings = tomllib.loads(text)
@@ -49,8 +48,18 @@ def study_of(settings: Mapping[str, Any], *, where: str = "study") -> Study:
     try:
         return Study.model_validate(settings)
     except ValidationError as error:
-        raise_together([_problem(details, where=where) for details in error.errors()])
+        raise_together([_problem(details, where=where) for details in _own(error.errors())])
         raise AssertionError("pydantic found an error, and told none") from error
+
+
+def _own(every: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out what only follows from another problem: a list is too short because its one table is wrong."""
+    places = [tuple(details["loc"]) for details in every]
+    return [
+        details
+        for details, place in zip(every, places, strict=True)
+        if details["type"] != "too_short" or not any(other[: len(place)] == place != other for other in places)
+    ]
 
 
 def _problem(details: Mapping[str, Any], *, where: str) -> InputError:
@@ -97,14 +106,17 @@ def _apply(settings: dict[str, Any], change: str) -> None:
     place: Any = settings
     for part in above:
         place = _step_into(place, part, change=change)
-    if isinstance(place, list):
-        place = _step_into(place, "0", change=change)
+    if isinstance(place, list) and len(place) == 1:
+        (place,) = place
+    if not isinstance(place, dict):
+        below = "several tables" if isinstance(place, list) else "a plain value"
+        raise SettingsError(f"--set {change}", expected="a key of one table", received=f"'{last}' below {below}")
     place[last] = _value(text.strip())
 
 
 def _step_into(place: Any, part: str, *, change: str) -> Any:
     """Return what `part` names: a table, made when it is new, or one of a list of tables, by number or by name."""
-    if isinstance(place, list):
+    if isinstance(place, list) and all(isinstance(table, dict) for table in place):
         by_name = [table for table in place if table.get("name") == part]
         if by_name:
             return by_name[0]

@@ -14,7 +14,8 @@ AftersError                a fault told in one message
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class AftersError(Exception):
@@ -88,12 +89,22 @@ class Problems(InputError):
         super().__init__(f"{head}:\n" + "\n".join(f"- {problem}" for problem in self.problems))
 
 
+@contextmanager
+def collected(problems: list[InputError]) -> Iterator[None]:
+    """Within this context an InputError is added to `problems` and what is left of the block is skipped."""
+    try:
+        yield
+    except InputError as problem:
+        problems.append(problem)
+
+
 def raise_together(problems: Sequence[InputError]) -> None:
     """Raise nothing, the one problem, or all of them as `Problems`."""
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise Problems(problems)
+    flat = [one for problem in problems for one in (problem.problems if isinstance(problem, Problems) else [problem])]
+    if len(flat) == 1:
+        raise flat[0]
+    if flat:
+        raise Problems(flat)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -112,5 +123,5 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     guess = nearest(name, names)
     shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    question = f"; did you mean '{guess}'?" if guess else ";"
+    question = f"; did you mean '{guess}'?" if guess else ""
     return f"unknown {kind} '{name}'{question} (known: {shown or 'none'})"

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import groupby
 from pathlib import Path
 
 from afters import __version__
@@ -110,8 +109,10 @@ def score_files(metric: Metric, predictions: Path, references: Sequence[Path]) -
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except FileNotFoundError:
-        raise DataError(f"no file '{path}'", expected="a text file, one answer a line") from None
+    except OSError as error:
+        raise DataError(
+            f"'{path}' cannot be read", expected="a text file, one answer a line", received=error.strerror
+        ) from None
     except UnicodeDecodeError as error:
         raise DataError("bytes that are not UTF-8", where=path.name, received=str(error)) from None
 
@@ -142,14 +143,14 @@ def _with_most_probable(example: Example, prediction: Prediction) -> Prediction:
 
 
 def _cases(examples: Sequence[Example], predictions: Mapping[str, Prediction]) -> tuple[Case, ...]:
-    place = {example.id: index for index, example in enumerate(examples)}
-    grouped = groupby(sorted(examples, key=lambda example: (example.group, place[example.id])), lambda one: one.group)
-    cases = []
-    for group, members in grouped:
-        together = tuple(members)
-        answers = tuple(predictions[example.id] for example in together)
-        cases.append(Case(group, together[0].cluster, together, answers))
-    return tuple(sorted(cases, key=lambda case: place[case.examples[0].id]))
+    """Put the Examples of a group together, in the order in which the groups first come."""
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(example.group or example.id, []).append(example)
+    return tuple(
+        Case(group, members[0].cluster or group, tuple(members), tuple(predictions[one.id] for one in members))
+        for group, members in groups.items()
+    )
 
 
 def _scores(metric: Metric, rows: Sequence[Row | None]) -> list[Score]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,11 +13,12 @@ from rich.text import Text
 from afters.data.dataset import Dataset
 from afters.data.library import from_library, library
 from afters.model import files
-from afters.model.load import prompter_of
-from afters.model.prompt import Prompter
 from afters.report.inert import inert
 from afters.study.reading import encode, read_tasks
 from afters.study.settings import Study
+
+if TYPE_CHECKING:
+    from afters.model.prompt import Prompter
 
 TAUGHT, CONTROL, READ = "bold green", "yellow", ""
 
@@ -28,6 +29,8 @@ def preview(study: Study, *, folder: Path, rows: int = 2, strict: bool = False, 
     Raises:
         InputError: everything that a run would find wrong before it loads the model.
     """
+    from afters.model.load import prompter_of
+
     console = console or Console()
     base = files.find(study.model.base, relative_to=folder)
     prompter = prompter_of(

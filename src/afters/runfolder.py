@@ -102,7 +102,7 @@ class RunFolder:
         path = folder / "answers.jsonl"
         whole = _whole_lines(path)
         # An interrupted last line would spoil the one that follows it.
-        path.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+        self.write(str(path.relative_to(self.path)), "".join(line + "\n" for line in whole))
         known = {made.example: made for made in (_prediction(json.loads(line)) for line in whole)}
 
         def keep(batch: list[Prediction]) -> None:
@@ -210,8 +210,9 @@ def _whole_lines(path: Path) -> list[str]:
     """Return a file's lines; an unfinished last one is left out."""
     if not path.is_file():
         return []
-    # Not splitlines(): a U+2028 inside a JSON string is no end of line.
-    return path.read_text(encoding="utf-8").split("\n")[:-1]
+    # Bytes, because an interrupted write can end within a character; not splitlines(), because a U+2028 in a JSON
+    # string is no end of line.
+    return [line.decode() for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 def _case_line(case: Case, rows: Mapping[str, Sequence[Row | None]], index: int) -> str:

@@ -21,8 +21,9 @@ from afters.compare.finding import Finding, of_corpus, of_means, of_proportions,
 from afters.compare.intervals import Interval, percentile_interval, ratio_interval, wilson_interval
 from afters.compare.paired import Paired, numbered, pair, statistic
 from afters.compare.resample import Array, Statistic, bootstrap, sum_by_cluster
+from afters.compare.sentence import sentence
 from afters.compare.significance import holm
-from afters.compare.verdict import decided, sentence
+from afters.compare.verdict import decided
 from afters.metrics.metric import Metric
 from afters.records import Comparison, Result
 from afters.records import Kind as MetricKind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from afters.compare.paired import Paired
 from afters.compare.resample import Array, Statistic, bootstrap
 from afters.compare.significance import Significance, approximate_randomisation, mcnemar, sign_flip
 from afters.compare.sizes import clusters_needed, detectable, detectable_by_pairs, pairs_needed
+
+NOISE: Final = 1e-12
+"""A difference below it is rounding: gains and losses that cancel, summed in some order."""
 
 
 class Finding(NamedTuple):
@@ -40,7 +43,7 @@ def of_means(paired: Paired, score: Statistic, *, smallest_effect: float, confid
         mean_interval(gain, confidence=confidence, seed=seed),
         sign_flip(gain, seed=seed),
         detectable(spread, clusters=len(gain), confidence=confidence),
-        clusters_needed(spread, effect=effect, confidence=confidence) if effect else None,
+        clusters_needed(spread, effect=effect, confidence=confidence) if effect > NOISE else None,
     )
 
 
@@ -56,7 +59,7 @@ def of_proportions(paired: Paired, score: Statistic, *, smallest_effect: float, 
         tango_interval(better, worse, cases=clusters, confidence=confidence),
         mcnemar(better, worse),
         detectable_by_pairs(discordant, pairs=clusters, confidence=confidence),
-        pairs_needed(discordant, effect=effect, confidence=confidence) if effect else None,
+        pairs_needed(discordant, effect=effect, confidence=confidence) if effect > NOISE else None,
     )
 
 
@@ -74,7 +77,7 @@ def of_corpus(paired: Paired, score: Statistic, *, smallest_effect: float, confi
         percentile_interval(differences, confidence=confidence),
         approximate_randomisation(before, after, score, seed=seed),
         detectable(spread, clusters=len(before), confidence=confidence),
-        clusters_needed(spread, effect=effect, confidence=confidence) if effect else None,
+        clusters_needed(spread, effect=effect, confidence=confidence) if effect > NOISE else None,
     )
 
 

@@ -1,10 +1,10 @@
-"""Is it proven? The one place that says so, in a word and in a sentence."""
+"""Is it proven? The one place that says so."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
+from afters.compare.sentence import sentence
 from afters.records import Comparison, Direction, Verdict
 
 
@@ -63,101 +63,3 @@ def decide(
         return "worse"
     bound = smallest_effect if margin is None else margin
     return "equivalent" if -bound < low and high < bound else "cannot_tell"
-
-
-def sentence(comparison: Comparison, *, margin: float | None = None) -> str:
-    """Return the verdict in plain English; `margin` as in `decide`.
-
-    "rouge1 went from 0.312 to 0.547: improved by 0.235 [0.210, 0.260] on 200 Cases (p < 0.001, sign-flip
-    permutation)."
-    """
-    number, change = _Number(comparison), comparison.verdict
-    gain, low, high = _gain(comparison)
-    by = f"{number(gain)} [{number(low)}, {number(high)}] {_basis(comparison)}."
-    if change == "improved":
-        told = f"{_better(comparison)} by {by}"
-    elif change == "improved_effect_unproven":
-        told = f"{_better(comparison)} by {by} {_unproven(comparison, high=high)}"
-    elif change == "worse":
-        told = f"worse by {number(-gain)} [{number(-high)}, {number(-low)}] {_basis(comparison)}."
-    elif change == "equivalent":
-        bound = comparison.smallest_effect if margin is None else margin
-        told = f"equivalent within {bound:g}, {_difference(comparison)}."
-    else:
-        told = f"cannot tell, {_difference(comparison)}. {_reach(comparison)}"
-    return f"{comparison.metric} {_values(comparison)}: {told}"
-
-
-class _Number:
-    """Writes a comparison's numbers with as many decimals as its difference needs, at least two or three."""
-
-    def __init__(self, comparison: Comparison) -> None:
-        size = max(abs(comparison.before_value), abs(comparison.after_value))
-        self._decimals = 3 if size <= 1 else 2
-        if comparison.difference:
-            first_digit = -math.floor(math.log10(abs(comparison.difference)))
-            self._decimals = min(6, max(self._decimals, first_digit))
-
-    def __call__(self, value: float, *, sign: str = "") -> str:
-        # Adding 0.0 makes a rounded -0.0 a plain 0.
-        return f"{round(value, self._decimals) + 0.0:{sign}.{self._decimals}f}"
-
-
-def _values(comparison: Comparison) -> str:
-    number = _Number(comparison)
-    before, after = number(comparison.before_value), number(comparison.after_value)
-    if comparison.kind == "tuning":
-        return f"went from {before} to {after}"
-    return f"is {after} for {comparison.after}, {before} for {comparison.before}"
-
-
-def _better(comparison: Comparison) -> str:
-    return "improved" if comparison.kind == "tuning" else "better"
-
-
-def _gain(comparison: Comparison) -> tuple[float, float, float]:
-    """Return difference, low and high so that more is better."""
-    if comparison.direction == "higher":
-        return comparison.difference, comparison.low, comparison.high
-    return -comparison.difference, -comparison.high, -comparison.low
-
-
-def _difference(comparison: Comparison) -> str:
-    number = _Number(comparison)
-    interval = f"[{number(comparison.low, sign='+')}, {number(comparison.high, sign='+')}]"
-    return f"difference {number(comparison.difference, sign='+')} {interval} {_basis(comparison)}"
-
-
-def _basis(comparison: Comparison) -> str:
-    """Return what it rests on: "on 1,500 Cases in 500 clusters (p = 0.012, sign-flip permutation)"."""
-    clusters = "" if comparison.clusters == comparison.cases else f" in {comparison.clusters:,} clusters"
-    corrected = ""
-    if comparison.p_corrected != comparison.p_value:
-        corrected = f"; {_p(comparison.p_corrected)} after Holm's correction"
-    return f"on {comparison.cases:,} Cases{clusters} ({_p(comparison.p_value)}, {comparison.test}{corrected})"
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-
-
-def _unproven(comparison: Comparison, *, high: float) -> str:
-    declared = f"{comparison.smallest_effect:g} that was declared to matter"
-    return f"That is less than the {declared}." if high < comparison.smallest_effect else f"It may miss the {declared}."
-
-
-def _reach(comparison: Comparison) -> str:
-    """Return what these Cases could have shown, how many it would take, and why a test could say nothing."""
-    number, told = _Number(comparison), []
-    excludes_zero = comparison.low > 0 or comparison.high < 0
-    if excludes_zero != (comparison.p_corrected < 1 - comparison.confidence):
-        told.append("Interval and test disagree; the weaker word is said.")
-    differing = comparison.better + comparison.worse
-    least = math.floor(math.log2(2 / (1 - comparison.confidence))) + 1
-    if comparison.test == "exact McNemar" and differing < least:
-        told.append(f"Only {differing} Cases changed between right and wrong; fewer than {least} never prove anything.")
-    told.append(f"So many Cases show a difference of {number(comparison.detectable)} with 80 % power")
-    if comparison.cases_needed and comparison.cases_needed > comparison.cases:
-        effect = max(abs(comparison.difference), comparison.smallest_effect)
-        told[-1] += f"; {number(effect)} would take about {comparison.cases_needed:,}"
-    return " ".join(told) + "."

@@ -17,7 +17,7 @@ from afters import seeds
 from afters.data import demo_chat
 from afters.data.demo_facts import Chance
 from afters.data.demo_words import words
-from afters.errors import SettingsError
+from afters.errors import SettingsError, unknown
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -39,9 +39,10 @@ def rows(split: Split, count: int, *, seed: int) -> list[dict[str, str]]:
         SettingsError: the split is not known, or cannot have so many rows.
     """
     if split not in SPLITS:
-        raise SettingsError("unknown split", expected=", ".join(SPLITS), received=str(split))
+        raise SettingsError(unknown("split", split, SPLITS))
     if not 0 <= count <= MOST_ROWS:
-        raise SettingsError("rows that the demo cannot make", expected=f"0 to {MOST_ROWS}", received=str(count))
+        expected = f"0 to {MOST_ROWS} rows for a split"
+        raise SettingsError("the demo cannot make so many rows", where=split, expected=expected, received=str(count))
     return [_row(split, index, seed=seed) for index in range(count)]
 
 

@@ -21,10 +21,8 @@ WORDS_LONG = range(60, 161)
 SLIP_IN_FACT, SLIP_IN_NUMBER = 0.35, 0.1
 """The shares of chats in which the customer corrects a fact of the request, or the order number."""
 
-KEPT_SHARE = 0.4
+KEPT_SHARE = 0.3
 """How often the judging side takes one of the wordings that are kept for it."""
-
-Slips = Mapping[str, Slip]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +99,13 @@ def told(chance: Chance, *, words: Words, intent: Intent, outcome: Outcome, numb
         intent: what the customer wants.
         outcome: one of the intent's outcomes.
         number: the customer's order number, or what the business calls it.
-        attempts: how many chats are drawn until one is of good length; one is nearly always enough.
+        attempts: how many chats are drawn until one is well formed; about one in six is not.
     """
     for _ in range(attempts):
         chat = _drawn(chance, words=words, intent=intent, outcome=outcome, number=number)
         if _well_formed(chat, judging=chance.judging):
             return chat
-    raise AssertionError(f"{intent.business}/{intent.name}/{outcome.name}: none of {attempts} chats is of good length")
+    raise AssertionError(f"{intent.business}/{intent.name}/{outcome.name}: none of {attempts} chats is well formed")
 
 
 def _drawn(chance: Chance, *, words: Words, intent: Intent, outcome: Outcome, number: str) -> Told:

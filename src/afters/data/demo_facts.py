@@ -156,6 +156,10 @@ def _of(pool: Sequence[str], today: date, chance: Chance) -> str:
     return chance.one_of(pool)
 
 
+def _at(streets: Sequence[str], today: date, chance: Chance) -> str:
+    return f"{chance.between((3, 98))} {chance.one_of(streets)}"
+
+
 KINDS: Mapping[str, Callable[[Any, date, Chance], str]] = {
     "days": _days,
     "month": _month,
@@ -164,4 +168,5 @@ KINDS: Mapping[str, Callable[[Any, date, Chance], str]] = {
     "hours": _hours,
     "whole": _whole,
     "of": _of,
+    "at": _at,
 }

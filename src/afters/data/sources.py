@@ -84,7 +84,7 @@ def _reader(path: Path) -> Callable[[IO[bytes], str, bool], Rows]:
 
 
 def _missing(path: Path) -> DataError:
-    expected = f"a file in the folder '{path.parent.name}'"
+    expected = f"a file in the folder '{path.resolve().parent.name}'"
     if path.is_dir():
         return DataError("this is a folder", where=path.name, expected="a file of rows", hint="Name a file in it.")
     if not path.parent.is_dir():

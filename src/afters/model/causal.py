@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers.cache_utils import DynamicCache
 
 from afters.model.head import head_only_at
-from afters.model.network import Ids, Pair, Unfinished, padded
+from afters.model.network import Ids, Pair, Unfinished, padded, token_costs
 
 
 class Causal:
@@ -23,7 +22,8 @@ class Causal:
         self.pad = int(module.config.pad_token_id or 0)
 
     def token_losses(self, pairs: Sequence[Pair]) -> Tensor:
-        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), fp32, in order."""
+        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
+        assert all(pair.prompt for pair in pairs), "nothing stands before the first answer token that could tell it"
         device = self.module.device
         ids, mask = padded([(*pair.prompt, *pair.answer) for pair in pairs], pad=self.pad, device=device)
         answers = torch.zeros_like(mask, dtype=torch.bool)
@@ -33,7 +33,7 @@ class Causal:
         before = torch.roll(answers, -1, dims=1)
         with head_only_at(self.module, before):
             logits = self.module(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        return functional.cross_entropy(logits.float(), ids[answers], reduction="none")
+        return token_costs(logits, ids[answers])
 
     @torch.inference_mode()
     def greedy(self, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int]) -> list[list[int]]:

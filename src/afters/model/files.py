@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def find(name: str, *, relative_to: Path | None = None) -> Path:
             return checked(base / name, name)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return checked(_from_hub(name), name)
-    guess = nearest(name, [*EMBEDDED, *_neighbours(Path(name))])
+    guess = _nearest_to(name, relative_to=relative_to)
     raise ModelError(
         f"no model '{name}'" + (f"; did you mean '{guess}'?" if guess else ""),
         expected="a folder with config.json and *.safetensors, a hub name as 'owner/name', "
@@ -72,7 +73,7 @@ def config(folder: Path) -> dict[str, Any]:
         raise ModelError("config.json is not JSON", where=f"{folder.name}/config.json", received=str(error)) from None
     if not isinstance(read, dict):
         raise ModelError("config.json is not an object", where=f"{folder.name}/config.json")
-    code = [key for key in read if key == "auto_map" or key.startswith("_attn_implementation")]
+    code = [key for key in _keys(read) if key == "auto_map" or key.startswith("_attn_implementation")]
     if code:
         raise ModelError(
             f"the configuration asks to run code of its own ('{code[0]}')",
@@ -82,9 +83,18 @@ def config(folder: Path) -> dict[str, Any]:
     return read
 
 
+def _keys(content: Any) -> Iterator[str]:
+    """Yield the keys of nested objects: a model of several parts has a configuration for each."""
+    if isinstance(content, dict):
+        yield from content
+    for inner in content.values() if isinstance(content, dict) else content if isinstance(content, list) else ():
+        yield from _keys(inner)
+
+
 def weights_hash(folder: Path) -> str:
-    """Return the sha256 over the names and bytes of the model's weight files, 16 hex digits."""
-    return _hash(sorted(folder.glob("*.safetensors")))
+    """Return the sha256 over a model's or adapter's weights and the configuration they are used with, 16 hex digits."""
+    configurations = [folder / name for name in ("config.json", "adapter_config.json")]
+    return _hash([*sorted(folder.glob("*.safetensors")), *(path for path in configurations if path.is_file())])
 
 
 def tokenizer_hash(folder: Path) -> str:
@@ -106,9 +116,16 @@ def _file_hash(path: Path, size: int, modified: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _neighbours(path: Path) -> list[str]:
-    folder = path.parent
-    return [str(folder / child.name) for child in folder.iterdir() if child.is_dir()] if folder.is_dir() else []
+def _nearest_to(name: str, *, relative_to: Path | None) -> str | None:
+    """Return the embedded model or the folder beside where `name` would be that is spelled most like it."""
+    above = Path(name).parent
+    folders = [base / above for base in (relative_to, Path()) if base is not None and (base / above).is_dir()]
+    beside = {child.name for folder in folders for child in folder.iterdir() if child.is_dir()}
+    if guess := nearest(name, EMBEDDED):
+        return guess
+    # Only the last part is compared: long paths are alike whatever they end with.
+    guess = nearest(Path(name).name, beside)
+    return str(above / guess) if guess else None
 
 
 def _from_hub(name: str) -> Path:

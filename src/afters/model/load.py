@@ -68,12 +68,11 @@ def load(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     chosen = resolve_precision(precision, device)
     dtype = torch.bfloat16 if chosen == "bf16" and not for_training else torch.float32
-    auto = AutoModelForSeq2SeqLM if kind is Seq2Seq else AutoModelForCausalLM
     # A relative position bias that learns takes PyTorch's fused attention off its fast path on a processor; plain
     # attention is a fifth faster there.
     plain = for_training and device.type == "cpu" and "relative_attention_num_buckets" in config
     attention = {"attn_implementation": "eager"} if plain else {}
-    module = auto.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **attention)
+    module = _module(folder, kind, dtype=dtype, **attention)
     if adapter is not None:
         from afters.model.adapters import put_on
 
@@ -105,6 +104,28 @@ def resolve_precision(precision: Precision | Literal["auto"], device: torch.devi
     capabilities = torch.cpu.get_capabilities()
     native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16")
     return "bf16" if native else "fp32"
+
+
+def _module(folder: Path, kind: type[Seq2Seq] | type[Causal], **options: Any) -> Any:
+    """Load the weights; one that the files lack would be drawn at random, so it is refused."""
+    auto = AutoModelForSeq2SeqLM if kind is Seq2Seq else AutoModelForCausalLM
+    try:
+        module, told = auto.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+        )
+    except Exception as error:  # transformers and safetensors raise a dozen kinds for files that do not fit
+        raise ModelError(
+            "the weights cannot be read", where=folder.name, received=f"{type(error).__name__}: {error}"
+        ) from None
+    if told["missing_keys"]:
+        missing = sorted(told["missing_keys"])
+        raise ModelError(
+            f"{len(missing)} weights are missing, as {missing[0]}",
+            where=folder.name,
+            expected="every weight of the architecture that config.json names",
+            hint="Name a language model's own folder, not an encoder's or an unfinished download.",
+        )
+    return module
 
 
 def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int | None, max_new_tokens: int) -> Prompter:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
+
 from afters.errors import ModelError
 from afters.records import Example, Shot
 
@@ -62,7 +64,7 @@ class Prompter:
     def answer(self, text: str) -> tuple[int, ...]:
         """Encode an answer with the token that ends it."""
         ids = self._plain(text)
-        return (*self._before, *ids, *self._after) if self.encoder_decoder else (*ids, self.end_ids[0])
+        return (*self._before, *ids, *(self._after or self.end_ids[:1])) if self.encoder_decoder else (*ids, self.end_ids[0])
 
     def choice(self, text: str) -> tuple[int, ...]:
         """Encode a choice to be scored: as an answer, without the token that ends it."""
@@ -89,8 +91,9 @@ class Prompter:
         ends = [self.tokenizer.eos_token_id]
         if self._chat:
             *_, closing = self._chat_segments([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}])
-            special = [token for token in self._control(closing) if token in self.tokenizer.all_special_ids]
-            ends = special[:1] + ends
+            # Not `all_special_ids`: that leaves out control tokens without a role of their own, as Gemma's <end_of_turn>.
+            added = self.tokenizer.added_tokens_decoder
+            ends = [token for token in self._control(closing) if token in added and added[token].special][:1] + ends
         if ends[0] is None:
             raise ModelError("the tokenizer names no token that ends a text", expected="eos_token")
         return tuple(dict.fromkeys(end for end in ends if end is not None))
@@ -119,7 +122,10 @@ class Prompter:
         """Return the template's own text around the messages: one piece more than there are messages."""
         marks = [f"\ue000{index}\ue001" for index in range(len(messages))]
         marked = [{**message, "content": mark} for message, mark in zip(messages, marks, strict=True)]
-        rest = self.tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=answer_follows)
+        try:
+            rest = self.tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=answer_follows)
+        except TemplateError as error:
+            raise ModelError("the tokenizer's chat template refuses these messages", received=str(error)) from None
         segments = []
         for mark in marks:
             segment, found, rest = rest.partition(mark)

@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from afters.model.head import head_only_at
-from afters.model.network import Ids, Pair, Unfinished, padded
+from afters.model.network import Ids, Pair, Unfinished, padded, token_costs
 
 
 class Seq2Seq:
@@ -23,7 +22,7 @@ class Seq2Seq:
         self._start = int(module.config.decoder_start_token_id)
 
     def token_losses(self, pairs: Sequence[Pair]) -> Tensor:
-        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), fp32, in order."""
+        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
         device = self.module.device
         source, source_mask = padded([pair.prompt for pair in pairs], pad=self.pad, device=device)
         target, target_mask = padded([pair.answer for pair in pairs], pad=self.pad, device=device)
@@ -37,7 +36,7 @@ class Seq2Seq:
                 decoder_attention_mask=target_mask,
                 use_cache=False,
             ).logits  # (answer tokens, vocabulary)
-        return functional.cross_entropy(logits.float(), target[keep], reduction="none")
+        return token_costs(logits, target[keep])
 
     @torch.inference_mode()
     def greedy(self, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int]) -> list[list[int]]:

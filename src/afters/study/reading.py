@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from afters.data.task import TaskSettings, prepare
-from afters.errors import InputError, SettingsError, raise_together
+from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.metrics.table import metric_for
 from afters.records import Example, SetAside
 from afters.study.settings import Study
@@ -24,17 +24,16 @@ def read_tasks(study: Study, *, folder: Path, strict: bool) -> list[TaskAtHand]:
     problems: list[InputError] = []
     tasks = []
     for settings in study.tasks:
-        try:
+        with collected(problems):
             tasks.append(_read_task(study, settings, folder=folder, strict=strict))
-        except InputError as problem:
-            problems.append(problem)
     raise_together(problems)
     return tasks
 
 
 def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool) -> TaskAtHand:
     prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict)
-    metrics = tuple(metric_for(name) for name in prepared.metrics)
+    declared = prepared.metrics or (("accuracy",) if prepared.template.choices else ("rouge", "exact_match"))
+    metrics = tuple(metric_for(name) for name in declared)
     names = [name for metric in metrics for name in metric.names]
     primary = prepared.primary or names[0]
     if primary not in names:

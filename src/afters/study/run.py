@@ -16,7 +16,7 @@ from pathlib import Path
 import tomli_w
 
 from afters.compare.change import compare, with_holm
-from afters.errors import AftersError
+from afters.errors import AftersError, InputError, collected, raise_together
 from afters.model import files
 from afters.records import Comparison, Result
 from afters.report.document import build
@@ -72,11 +72,15 @@ def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell
     from afters.model.load import prompter_of
     from afters.study.teaching import training_key
 
-    tasks = read_tasks(study, folder=files_in, strict=strict)
-    base = files.find(study.model.base, relative_to=files_in)
-    prompter = prompter_of(
-        base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
-    )
+    problems: list[InputError] = []
+    with collected(problems):
+        base = files.find(study.model.base, relative_to=files_in)
+        prompter = prompter_of(
+            base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
+        )
+    with collected(problems):
+        tasks = read_tasks(study, folder=files_in, strict=strict)
+    raise_together(problems)
     work = Work(study, folder, tell, tasks, base, prompter)
     for task in tasks:
         encode(task, prompter)

@@ -6,7 +6,7 @@ A checkpoint is a folder that is written beside its place and moved there when i
       weights.safetensors     the weights that learn, in fp32
       optimizer.safetensors   AdamW's two moments of each
       best.safetensors        the weights at the best validation so far, once there was one
-      state.json              step, history, and the sha256 of the files above
+      state.json              step, history, the sha256 of the files above, and of itself
 
 No random state is kept: chance is a function of (seed, step).
 """
@@ -59,7 +59,8 @@ def save(
     """Write a checkpoint into `folder`, then remove all but the newest `KEPT`."""
     place = folder / f"step-{progress.step:06d}"
     draft = folder / f".draft-{place.name}"
-    shutil.rmtree(draft, ignore_errors=True)
+    for unfinished in folder.glob(".draft-*"):
+        shutil.rmtree(unfinished)
     draft.mkdir(parents=True)
     save_file({name: weight.detach().contiguous() for name, weight in weights.items()}, draft / "weights.safetensors")
     moments = {
@@ -72,7 +73,8 @@ def save(
     if best is not None:
         save_file({name: weight.contiguous() for name, weight in best.items()}, draft / "best.safetensors")
     hashes = {path.name: _hash(path) for path in sorted(draft.glob("*.safetensors"))}
-    (draft / "state.json").write_text(json.dumps({"progress": asdict(progress), "sha256": hashes}))
+    state = json.loads(json.dumps({"progress": asdict(progress), "sha256": hashes}))
+    (draft / "state.json").write_text(json.dumps({**state, "seal": _seal(state)}))
     _settle(draft)
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
@@ -83,7 +85,7 @@ def save(
 
 def saved(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, oldest first."""
-    return sorted(folder.glob("step-*"))
+    return sorted(folder.glob("step-*"), key=lambda place: int(place.name.removeprefix("step-")))
 
 
 def resume(
@@ -101,7 +103,8 @@ def resume(
         for name, weight in weights.items():
             if f"exp_avg.{name}" in moments:
                 taken = {moment: moments[f"{moment}.{name}"].to(weight.device) for moment in MOMENTS}
-                optimizer.state[weight] = {"step": torch.tensor(float(progress.step - progress.skipped)), **taken}
+                updates = torch.tensor(float(progress.step - progress.skipped), device=weight.device)
+                optimizer.state[weight] = {"step": updates, **taken}
         best = place / "best.safetensors"
         return progress, load_file(best) if best.is_file() else None
     return Progress(), None
@@ -118,10 +121,15 @@ def _fill(weights: Mapping[str, Tensor], loaded: Mapping[str, Tensor], place: Pa
 def _whole(place: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = json.loads((place / "state.json").read_text())
-        intact = all(_hash(place / name) == expected for name, expected in state["sha256"].items())
-    except (OSError, ValueError, KeyError):
+        intact = state.pop("seal") == _seal(state)
+        intact = intact and all(_hash(place / name) == expected for name, expected in state["sha256"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return state if intact else None
+
+
+def _seal(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _hash(path: Path) -> str:

@@ -8,6 +8,7 @@ same weights, bit for bit, on the same machine.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -118,6 +119,7 @@ class _Run:
             with torch.no_grad():
                 for name, weight in self.weights.items():
                     weight.copy_(self.best[name])
+        self.network.module.eval()
         best_step = self.progress.best_step if self.progress.best_step is not None else self.progress.step
         return Trained(self.progress.step, best_step, self.progress.validations, self.progress.skipped)
 
@@ -146,7 +148,7 @@ class _Run:
                 precision=self.precision,
             )
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip).item()
-        self._update(share, finite=torch.isfinite(torch.tensor([loss, norm])).all().item() is True)
+        self._update(share, finite=math.isfinite(loss) and math.isfinite(norm))
         self.progress.step += 1
         line: dict[str, float | None] = {
             "step": self.progress.step,
@@ -186,9 +188,9 @@ class _Run:
             return None
         self.network.module.eval()
         value = self.validate(self.progress.step)
-        earlier = [self.sign * known for known in self.progress.validations.values()]
+        earlier = [self.sign * known for known in self.progress.validations.values() if not math.isnan(known)]
         self.progress.validations[self.progress.step] = value
-        if not earlier or self.sign * value > max(earlier):
+        if not math.isnan(value) and all(self.sign * value > known for known in earlier):
             self.progress.best_step = self.progress.step
             self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
         return value

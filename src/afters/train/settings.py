@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+DecayRate = Annotated[float, Field(ge=0, lt=1)]
 
 
 class LoraSettings(BaseModel):
@@ -20,7 +22,7 @@ class LoraSettings(BaseModel):
     """The adapter's update is scaled by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of an adapter's inputs dropped while training."""
-    targets: tuple[str, ...] = ("all-linear",)
+    targets: tuple[str, ...] = Field(("all-linear",), min_length=1)
     """Names of the layers to adapt, or just "all-linear"."""
 
 
@@ -47,7 +49,7 @@ class TrainSettings(BaseModel):
     """How the learning rate falls after the warm-up."""
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled weight decay (AdamW), on matrices only."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[DecayRate, DecayRate] = (0.9, 0.999)
     """AdamW's decay rates of the two moments."""
     clip: float = Field(1.0, gt=0)
     """The gradient's norm is cut down to this."""

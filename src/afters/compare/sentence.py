@@ -1,0 +1,100 @@
+"""A verdict in plain English."""
+
+from __future__ import annotations
+
+import math
+
+from afters.records import Comparison
+
+
+def sentence(comparison: Comparison, *, margin: float | None = None) -> str:
+    """Return the verdict in plain English; `margin` as in `verdict.decide`.
+
+    "rouge1 went from 0.312 to 0.547: improved by 0.235 [0.210, 0.260] on 200 Cases (p < 0.001, sign-flip
+    permutation)."
+    """
+    gain, low, high = _gain(comparison)
+    if comparison.verdict == "improved":
+        told = f"{_better(comparison)} by {_amount(gain, low, high, comparison)}."
+    elif comparison.verdict == "improved_effect_unproven":
+        told = f"{_better(comparison)} by {_amount(gain, low, high, comparison)}. {_unproven(comparison, high=high)}"
+    elif comparison.verdict == "worse":
+        told = f"worse by {_amount(-gain, -high, -low, comparison)}."
+    elif comparison.verdict == "equivalent":
+        bound = comparison.smallest_effect if margin is None else margin
+        told = f"equivalent within {bound:g}, difference {_difference(comparison)}."
+    else:
+        told = f"cannot tell, difference {_difference(comparison)}. {_reach(comparison)}"
+    return f"{comparison.metric} {_values(comparison)}: {told}"
+
+
+def _write(value: float, comparison: Comparison, *, sign: str = "") -> str:
+    """Return a number with as many decimals as the comparison's difference needs, at least two or three."""
+    decimals = 3 if max(abs(comparison.before_value), abs(comparison.after_value)) <= 1 else 2
+    if abs(comparison.difference) >= 1e-6:
+        decimals = max(decimals, -math.floor(math.log10(abs(comparison.difference))))
+    # Adding 0.0 makes a rounded -0.0 a plain 0.
+    return f"{round(value, decimals) + 0.0:{sign}.{decimals}f}"
+
+
+def _values(comparison: Comparison) -> str:
+    before, after = (_write(value, comparison) for value in (comparison.before_value, comparison.after_value))
+    if comparison.kind == "tuning":
+        return f"went from {before} to {after}"
+    return f"is {after} for {comparison.after}, {before} for {comparison.before}"
+
+
+def _better(comparison: Comparison) -> str:
+    return "improved" if comparison.kind == "tuning" else "better"
+
+
+def _gain(comparison: Comparison) -> tuple[float, float, float]:
+    """Return difference, low and high so that more is better."""
+    if comparison.direction == "higher":
+        return comparison.difference, comparison.low, comparison.high
+    return -comparison.difference, -comparison.high, -comparison.low
+
+
+def _difference(comparison: Comparison) -> str:
+    return _amount(comparison.difference, comparison.low, comparison.high, comparison, sign="+")
+
+
+def _amount(value: float, low: float, high: float, comparison: Comparison, *, sign: str = "") -> str:
+    """Return a difference with its interval and what it rests on."""
+    middle, bottom, top = (_write(number, comparison, sign=sign) for number in (value, low, high))
+    return f"{middle} [{bottom}, {top}] {_basis(comparison)}"
+
+
+def _basis(comparison: Comparison) -> str:
+    """Return what it rests on: "on 1,500 Cases in 500 clusters (p = 0.012, sign-flip permutation)"."""
+    clusters = "" if comparison.clusters == comparison.cases else f" in {comparison.clusters:,} clusters"
+    corrected = ""
+    if comparison.p_corrected != comparison.p_value:
+        corrected = f"; {_p(comparison.p_corrected)} after Holm's correction"
+    return f"on {comparison.cases:,} Cases{clusters} ({_p(comparison.p_value)}, {comparison.test}{corrected})"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _unproven(comparison: Comparison, *, high: float) -> str:
+    declared = f"{comparison.smallest_effect:g} that was declared to matter"
+    return f"That is less than the {declared}." if high < comparison.smallest_effect else f"It may miss the {declared}."
+
+
+def _reach(comparison: Comparison) -> str:
+    """Return what these Cases could have shown, how many it would take, and why a test could say nothing."""
+    told = []
+    excludes_zero = comparison.low > 0 or comparison.high < 0
+    if excludes_zero != (comparison.p_corrected < 1 - comparison.confidence):
+        told.append("Interval and test disagree; the weaker word is said.")
+    differing = comparison.better + comparison.worse
+    least = math.floor(math.log2(2 / (1 - comparison.confidence))) + 1
+    if comparison.test == "exact McNemar" and differing < least:
+        told.append(f"Only {differing} Cases changed between right and wrong; fewer than {least} never prove anything.")
+    told.append(f"So many Cases show a difference of {_write(comparison.detectable, comparison)} with 80 % power")
+    if comparison.cases_needed and comparison.cases_needed > comparison.cases:
+        effect = max(abs(comparison.difference), comparison.smallest_effect)
+        told[-1] += f"; {_write(effect, comparison)} would take about {comparison.cases_needed:,}"
+    return " ".join(told) + "."

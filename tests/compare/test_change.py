@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from afters.compare.change import compare, interval, with_holm
+from afters.errors import ComparisonRefused, SettingsError
+from afters.metrics.bleu import Bleu
+from afters.metrics.match import ExactMatch
+from afters.metrics.metric import Array, Metric, mean_from_totals, reduce
+from afters.metrics.rouge import Rouge
+from afters.records import Case, Comparison, Direction, Example, Prediction, Result, Row
+from afters.seeds import stream
+
+
+class Grade:
+    """A metric whose rows the test writes itself."""
+
+    name = "grade"
+    names: tuple[str, ...] = ("grade",)
+    direction: Direction = "higher"
+    chance: float | None = None
+    signature = "version:1"
+    kind = Rouge.kind
+
+    def observe(self, case: Case) -> Row | None:
+        raise NotImplementedError
+
+    def from_totals(self, totals: Array) -> Array:
+        return mean_from_totals(totals)
+
+
+class Loss(Grade):
+    direction: Direction = "lower"
+
+
+def case(name: str, *, cluster: str = "", answer: str = "", reference: str = "") -> Case:
+    example = Example(name, "chats", "rows.csv:1", "content", "plain", "prompt", (reference,), cluster=cluster)
+    return Case(name, cluster, (example,), (Prediction(name, (answer,), prompt_hash="h"),))
+
+
+def result(label: str, metric: Metric, cases: Sequence[Case], rows: Sequence[Row | None]) -> Result:
+    identity = {"dataset": "d", "shots": "s", "decoding": "x"}
+    return Result(label, "chats", identity, tuple(cases), {metric.name: tuple(rows)}, ())
+
+
+def graded(label: str, values: Sequence[float | None], clusters: Sequence[str] | None = None) -> Result:
+    """One Case for each value, each alone in its cluster unless told otherwise."""
+    names = clusters or [""] * len(values)
+    cases = [case(f"case-{number:04}", cluster=name) for number, name in enumerate(names)]
+    return result(label, Grade(), cases, [None if value is None else (value, 1.0) for value in values])
+
+
+def matched(label: str, right: Sequence[int]) -> Result:
+    cases = [case(f"case-{number:04}") for number in range(len(right))]
+    return result(label, ExactMatch(), cases, [(float(value), 1.0) for value in right])
+
+
+def tuned(before: Result, after: Result, metric: Metric | None = None, *, smallest_effect: float = 0.0) -> Comparison:
+    asked = metric or Grade()
+    return compare(
+        before, after, asked, score=asked.names[0], kind="tuning", primary=True, smallest_effect=smallest_effect
+    )
+
+
+def noisy(name: str, number: int, gain: float) -> tuple[list[float], list[float]]:
+    draw = stream(8, name)
+    before = draw.random(number)
+    return before.tolist(), (before + gain + draw.normal(0, 0.1, size=number)).tolist()
+
+
+def copied(label: str, made: Result, times: int) -> Result:
+    """Every Case several times, in a cluster of its own."""
+    pairs = list(zip(made.cases, made.rows["grade"], strict=True))
+    cases = [replace(one, id=f"{one.id}/{copy}", cluster=one.id) for one, _ in pairs for copy in range(times)]
+    return result(label, Grade(), cases, [row for _, row in pairs for _ in range(times)])
+
+
+def shuffled(made: Result) -> Result:
+    order = stream(8, "order", made.label).permutation(len(made.cases)).tolist()
+    rows = {name: tuple(observed[place] for place in order) for name, observed in made.rows.items()}
+    return replace(made, cases=tuple(made.cases[place] for place in order), rows=rows)
+
+
+def test_before_and_difference_make_after() -> None:
+    before, after = noisy("plain", 80, 0.05)
+    found = tuned(graded("before", before), graded("after", after))
+    assert found.before_value == pytest.approx(np.mean(before))
+    assert found.after_value == pytest.approx(np.mean(after))
+    assert found.before_value + found.difference == pytest.approx(found.after_value)
+    assert found.low < found.difference < found.high
+    assert (found.cases, found.clusters, found.unjudged) == (80, 80, 0)
+    assert found.better + found.worse + found.same == 80
+    assert found.verdict == "improved"
+
+
+def test_few_clusters_are_tested_as_by_the_paired_t_interval() -> None:
+    before, after = noisy("few", 12, 0.05)
+    found = tuned(graded("before", before), graded("after", after))
+    expected = stats.ttest_rel(after, before).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("number", [10, 14, 40, 120])
+def test_the_order_of_rows_does_not_matter(number: int) -> None:
+    before, after = noisy("order", number, 0.03)
+    first, last = graded("before", before), graded("after", after)
+    assert tuned(shuffled(first), shuffled(last)) == tuned(first, last)
+
+
+@pytest.mark.parametrize("number", [10, 40, 120])
+def test_copies_in_a_cluster_change_nothing(number: int) -> None:
+    before, after = noisy("copies", number, 0.02)
+    first, last = graded("before", before), graded("after", after)
+    once, thrice = tuned(first, last), tuned(copied("before", first, 3), copied("after", last, 3))
+    assert thrice.p_value == once.p_value
+    assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high))
+    assert (thrice.cases, thrice.clusters) == (3 * number, number)
+
+
+def test_copies_of_right_and_wrong_cases_change_nothing_either() -> None:
+    cases = [case(f"{number}/{copy}", cluster=str(number)) for number in range(20) for copy in range(3)]
+    sides = [[float(number in right) for number in range(20)] for right in ({1, 2}, {1, 3, 4, 5, 6, 7, 8, 9})]
+    single = [matched(label, list(map(int, side))) for label, side in zip(("before", "after"), sides, strict=True)]
+    tripled = [
+        result(label, ExactMatch(), cases, [(value, 1.0) for value in side for _ in range(3)])
+        for label, side in zip(("before", "after"), sides, strict=True)
+    ]
+    once, thrice = (tuned(first, last, ExactMatch()) for first, last in (single, tripled))
+    assert once.test == thrice.test == "exact McNemar"
+    assert (thrice.p_value, thrice.low, thrice.high) == (once.p_value, once.low, once.high)
+
+
+def test_a_big_cluster_weighs_as_much_as_a_small_one() -> None:
+    clusters = ["a", "a", "a", "b"]
+    found = tuned(graded("before", [0, 0, 0, 0], clusters), graded("after", [1, 1, 1, 0], clusters))
+    assert (found.before_value, found.after_value, found.difference) == (0, 0.5, 0.5)
+
+
+def test_right_and_wrong_get_mcnemar_and_tango() -> None:
+    before, after = [0] * 20 + [1] * 30 + [0] * 50, [1] * 20 + [0] * 5 + [1] * 25 + [0] * 50
+    found = tuned(matched("before", before), matched("after", after), ExactMatch())
+    assert found.p_value == pytest.approx(stats.binomtest(20, 25).pvalue)
+    assert (found.better, found.worse, found.same) == (20, 5, 75)
+    assert (found.test, found.interval, found.verdict) == ("exact McNemar", "Tango score", "improved")
+
+
+def test_mixed_clusters_of_right_and_wrong_are_flipped_whole() -> None:
+    clusters = [f"passage-{number // 4}" for number in range(40)]
+    draw = stream(8, "mixed")
+    cases = [case(f"{number:02}", cluster=name) for number, name in enumerate(clusters)]
+    sides = (draw.integers(2, size=40).astype(float), draw.integers(2, size=40).astype(float))
+    first, last = (result("x", ExactMatch(), cases, [(value, 1.0) for value in side.tolist()]) for side in sides)
+    found = tuned(first, last, ExactMatch())
+    assert found.test == "sign-flip permutation"
+    assert (found.cases, found.clusters) == (40, 10)
+
+
+def test_lower_can_be_better() -> None:
+    before, after = noisy("loss", 60, -0.1)
+    found = compare(
+        graded("before", before), graded("after", after), Loss(), score="grade", kind="tuning", primary=True
+    )
+    assert found.difference < 0
+    assert found.better > found.worse
+    assert found.verdict == "improved"
+
+
+def test_cases_that_one_side_could_not_judge_are_left_out_and_counted() -> None:
+    found = tuned(graded("before", [None, 0.0, 0.1, 0.3]), graded("after", [1.0, 0.2, None, 0.4]))
+    assert (found.cases, found.unjudged) == (2, 2)
+    assert found.before_value == pytest.approx(0.15)
+
+
+def test_too_little_to_compare_is_refused() -> None:
+    with pytest.raises(ComparisonRefused, match="received: 1 of 2 Cases, in 1 clusters"):
+        tuned(graded("before", [0.1, None]), graded("after", [0.2, 0.3]))
+
+
+def test_an_unknown_score_names_the_nearest_one() -> None:
+    made = graded("before", [0.1, 0.2])
+    with pytest.raises(SettingsError, match="did you mean 'grade'"):
+        compare(made, made, Grade(), score="grades", kind="tuning", primary=True)
+
+
+def test_nothing_changed_is_told_as_such() -> None:
+    made = graded("before", [0.1, 0.2, 0.9])
+    found = tuned(made, replace(made, label="after"))
+    assert (found.p_value, found.difference, found.same, found.cases_needed) == (1.0, 0.0, 3, None)
+    assert found.verdict == "cannot_tell"
+
+
+def test_gains_and_losses_that_cancel_ask_for_no_cases() -> None:
+    before = [0.1 * number for number in range(30)]
+    found = tuned(graded("before", before), graded("after", before[::-1]))
+    assert found.difference == pytest.approx(0)
+    assert found.cases_needed is None
+    assert found.p_value > 0.99
+
+
+def test_the_effect_asked_about_decides_how_many_cases_are_needed() -> None:
+    before, after = noisy("needed", 100, 0.001)
+    first, last = graded("before", before), graded("after", after)
+    few, many = tuned(first, last, smallest_effect=0.05), tuned(first, last, smallest_effect=0.01)
+    assert few.cases_needed is not None
+    assert many.cases_needed == pytest.approx(25 * few.cases_needed, rel=0.05)
+
+
+def corpus(label: str, noise: float) -> Result:
+    draw = stream(8, "corpus", label)
+    cases = []
+    for number in range(60):
+        words = stream(8, "reference", number).choice(list("abcdefgh"), size=12).tolist()
+        answer = [word if draw.random() > noise else "z" for word in words]
+        cases.append(case(f"{number:02}", answer=" ".join(answer), reference=" ".join(words)))
+    return result(label, Bleu(), cases, [Bleu().observe(one) for one in cases])
+
+
+def test_a_corpus_score_is_compared_over_all_cases() -> None:
+    before, after = corpus("before", 0.4), corpus("after", 0.1)
+    found = tuned(before, after, Bleu())
+    for value, made in ((found.before_value, before), (found.after_value, after)):
+        assert value == pytest.approx(reduce(Bleu(), made.rows["bleu"])["bleu"])
+    assert found.test == "approximate randomisation"
+    assert found.low < found.difference < found.high
+    assert found.verdict == "improved"
+    assert tuned(shuffled(before), shuffled(after), Bleu()) == found
+
+
+def test_holm_corrects_the_primary_comparisons_alone() -> None:
+    made = tuned(matched("before", [0] * 10), matched("after", [1] * 7 + [0] * 3), ExactMatch())
+    side = replace(made, primary=False)
+    assert made.verdict == "improved"
+    corrected = with_holm([made, side, made, made, made])
+    assert [one.p_corrected for one in corrected] == pytest.approx(
+        [4 * made.p_value, made.p_value] + [4 * made.p_value] * 3
+    )
+    assert [one.verdict for one in corrected] == ["cannot_tell", "improved"] + ["cannot_tell"] * 3
+    assert "after Holm's correction" in corrected[0].sentence
+    assert corrected[1] == side
+    assert with_holm([made, side]) == [made, side]
+
+
+def test_equivalence_does_not_rest_on_the_test() -> None:
+    before, after = noisy("equivalent", 200, 0.0)
+    sides = graded("before", before), graded("after", after)
+    made = compare(*sides, Grade(), score="grade", kind="tuning", primary=True, margin=0.05)
+    assert made.verdict == "equivalent"
+    first, _ = with_holm([made, made])
+    assert (first.verdict, first.sentence) == ("equivalent", made.sentence)
+
+
+def test_the_interval_of_one_result_holds_its_score() -> None:
+    for number, clusters in ((20, None), (120, None), (60, [f"{place % 7}" for place in range(60)])):
+        made = graded("before", noisy("single", number, 0)[0], clusters)
+        low, high = interval(made, Grade())["grade"]
+        assert low < reduce(Grade(), made.rows["grade"])["grade"] < high
+
+
+def test_a_share_of_right_cases_gets_wilsons_interval() -> None:
+    expected = stats.binomtest(7, 10).proportion_ci(0.95, method="wilson")
+    found = interval(matched("before", [1] * 7 + [0] * 3), ExactMatch())
+    assert found["exact_match"] == pytest.approx((expected.low, expected.high))
+
+
+def test_a_corpus_score_gets_the_bootstraps_interval() -> None:
+    made = corpus("before", 0.3)
+    low, high = interval(made, Bleu())["bleu"]
+    assert low < reduce(Bleu(), made.rows["bleu"])["bleu"] < high
+
+
+def test_a_single_cluster_has_no_interval() -> None:
+    assert interval(graded("before", [0.5, 0.7, None], ["a", "a", "b"]), Grade()) == {}

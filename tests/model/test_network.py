@@ -1,0 +1,202 @@
+"""The same numbers, however a step is cut into batches and padded; the oracle is transformers' own loss."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_models import KINDS, Kind, Tiny
+from torch import Tensor
+
+from afters.model.head import head_only_at
+from afters.model.load import Loaded, load
+from afters.model.network import Pair, Unfinished, padded, token_costs
+from afters.train.loss import backward, label_tokens, mean_loss, micro_batches
+
+ONE_BATCH = 10_000
+"""Tokens: all rows at once."""
+
+
+def rows(loaded: Loaded) -> list[Pair]:
+    """Eight rows with prompts of 3 to 17 tokens: four answers of 2 tokens, four of 20."""
+    vocabulary = loaded.network.module.config.vocab_size
+    chance = torch.Generator().manual_seed(3)
+    lengths = [(3, 2), (17, 20), (9, 2), (5, 20), (12, 20), (4, 2), (8, 20), (11, 2)]
+    return [
+        Pair(*(torch.randint(3, vocabulary, (length,), generator=chance).tolist() for length in pair))
+        for pair in lengths
+    ]
+
+
+def gradient(loaded: Loaded) -> Tensor:
+    """All gradients in one vector; removed from the weights."""
+    weights = [weight for weight in loaded.network.module.parameters() if weight.grad is not None]
+    flat = torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None])
+    loaded.network.module.zero_grad()
+    return flat
+
+
+def calm(loaded: Loaded) -> None:
+    """Halve the wide matrices of the tiny models twice, so that fp32's rounding is not multiplied by layer after layer."""
+    with torch.no_grad():
+        for weight in loaded.network.module.parameters():
+            weight.mul_(0.25 if weight.ndim > 1 else 1.0)
+
+
+def in_batches(loaded: Loaded, batches: list[list[Pair]], *, total: int) -> tuple[float, Tensor]:
+    """The loss and gradient of a step cut by hand."""
+    loss = 0.0
+    for batch in batches:
+        share = loaded.network.token_losses(batch).sum() / total
+        share.backward()  # type: ignore[no-untyped-call]
+        loss += share.item()
+    return loss, gradient(loaded)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_a_step_has_one_loss_and_gradient_however_it_is_cut(
+    tiny: Tiny, kind: Kind, dtype: torch.dtype, tolerance: float
+) -> None:
+    """`Seq2SeqTrainer` of transformers 5.23 gives 5.924, 11.848 and 47.214 for the three cuts of such a step."""
+    loaded = load(tiny(kind), precision="fp32")
+    calm(loaded)
+    loaded.network.module.to(dtype)  # type: ignore[arg-type]
+    pairs = rows(loaded)
+    whole = backward(loaded.network, pairs, tokens=ONE_BATCH, precision="fp32")
+    expected = gradient(loaded)
+    assert expected.norm() > 0.01
+    total = label_tokens(pairs)
+    cuts = [[pairs[:4], pairs[4:]], [[pair] for pair in pairs], [pairs[::-1]], [pairs[:1], pairs[1:]]]
+    made = [in_batches(loaded, cut, total=total) for cut in cuts]
+    for budget in (1, 60, 120):
+        loss = backward(loaded.network, pairs, tokens=budget, precision="fp32")
+        made.append((loss, gradient(loaded)))
+    for loss, found in made:
+        assert loss == pytest.approx(whole, rel=tolerance)
+        assert (found - expected).norm() / expected.norm() < tolerance
+
+
+def test_the_budget_really_cuts_the_step(tiny: Tiny) -> None:
+    pairs = rows(load(tiny("llama"), precision="fp32"))
+    sizes = {budget: [len(batch) for batch in micro_batches(pairs, tokens=budget)] for budget in (1, 120, ONE_BATCH)}
+    assert sizes[1] == [1] * 8
+    assert 1 < len(sizes[120]) < 8
+    assert sizes[ONE_BATCH] == [8]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_is_that_of_transformers(tiny: Tiny, kind: Kind) -> None:
+    loaded = load(tiny(kind), precision="fp32")
+    module, pairs = loaded.network.module, rows(loaded)
+    if kind in ("t5", "t5-untied", "bart"):
+        ids, mask = padded([pair.prompt for pair in pairs], pad=loaded.network.pad, device=loaded.device)
+        labels, taught = padded([pair.answer for pair in pairs], pad=loaded.network.pad, device=loaded.device)
+        labels[taught == 0] = -100
+    else:
+        whole = [(*pair.prompt, *pair.answer) for pair in pairs]
+        ids, mask = padded(whole, pad=loaded.network.pad, device=loaded.device)
+        labels = ids.clone()
+        labels[mask == 0] = -100
+        for label, pair in zip(labels, pairs, strict=True):
+            label[: len(pair.prompt)] = -100
+    with torch.no_grad():
+        expected = module(input_ids=ids, attention_mask=mask, labels=labels).loss.item()
+    assert mean_loss(loaded.network, pairs, tokens=ONE_BATCH, precision="fp32") == pytest.approx(expected, rel=1e-5)
+    assert mean_loss(loaded.network, pairs, tokens=60, precision="fp32") == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_token_losses_come_row_by_row_one_for_each_answer_token(tiny: Tiny, kind: Kind) -> None:
+    loaded = load(tiny(kind), precision="fp32")
+    pairs = rows(loaded)
+    with torch.no_grad():
+        together = loaded.network.token_losses(pairs)
+        alone = torch.cat([loaded.network.token_losses([pair]) for pair in pairs])
+    assert len(together) == label_tokens(pairs) == 4 * 2 + 4 * 20
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "qwen2"])
+def test_the_prompt_is_never_taught_but_decides(tiny: Tiny, kind: Kind) -> None:
+    """Only the answer's tokens are in the loss: written out from a plain forward over prompt and answer."""
+    loaded = load(tiny(kind), precision="fp32")
+    pair = Pair((5, 6, 7), (8, 9))
+    with torch.no_grad():
+        logits = loaded.network.module(input_ids=torch.tensor([[5, 6, 7, 8, 9]])).logits[0]
+        expected = -logits.log_softmax(-1)[[2, 3], [8, 9]]
+        torch.testing.assert_close(loaded.network.token_losses([pair]), expected, rtol=1e-5, atol=1e-5)
+        other = loaded.network.token_losses([Pair((5, 6, 10), (8, 9))])
+    assert not torch.allclose(other, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_end_token_is_taught_even_where_it_is_also_the_padding(tiny: Tiny, kind: Kind) -> None:
+    """GPT-2 has no padding token and Qwen's is its end: a mask made from ids would forget the end of every answer."""
+    loaded = load(tiny(kind), precision="fp32")
+    loaded.network.pad = loaded.prompter.end_ids[0]
+    end = loaded.prompter.answer("yes")[-1]
+    assert end == loaded.prompter.end_ids[0]
+    short, long = Pair((5, 6), (7, end)), Pair((5, 6, 7, 8), (9, 10, 11, end))
+    with torch.no_grad():
+        losses = loaded.network.token_losses([short, long])
+        alone = loaded.network.token_losses([short])
+    assert len(losses) == 6
+    torch.testing.assert_close(losses[:2], alone, rtol=1e-4, atol=1e-4)
+    losses = loaded.network.token_losses([short])
+    losses[1].backward()  # type: ignore[no-untyped-call]
+    assert gradient(loaded).norm() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_head_at_chosen_places_says_what_the_whole_head_says_there(tiny: Tiny, kind: Kind) -> None:
+    module = load(tiny(kind), precision="fp32").network.module
+    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])
+    keep = torch.tensor([[False, True, False, True], [True, False, False, False]])
+    inputs = {"input_ids": ids, **({"decoder_input_ids": ids} if module.config.is_encoder_decoder else {})}  # type: ignore[union-attr]
+    with torch.no_grad():
+        whole = module(**inputs).logits
+        with head_only_at(module, keep):
+            by_mask = module(**inputs).logits
+        with head_only_at(module, torch.tensor([4, 1])):
+            by_index = module(**inputs).logits
+        after = module(**inputs).logits
+    torch.testing.assert_close(by_mask, whole[keep], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(by_index, whole.flatten(0, 1)[[4, 1]], rtol=1e-5, atol=1e-5)
+    assert after.shape == whole.shape, "the hook is gone after the context"
+
+
+def test_costs_are_never_less_exact_than_fp32() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0]])
+    expected = torch.log(torch.exp(logits).sum()) - 3.0
+    for dtype in (torch.bfloat16, torch.float32):
+        found = token_costs(logits.to(dtype), torch.tensor([2]))
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected.reshape(1))
+    assert token_costs(logits.double(), torch.tensor([2])).dtype == torch.float64
+
+
+def test_rows_are_padded_on_the_side_that_is_asked() -> None:
+    ids, mask = padded([[5, 6, 7], [8]], pad=9, device=torch.device("cpu"))
+    assert ids.tolist() == [[5, 6, 7], [8, 9, 9]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    ids, mask = padded([[5, 6, 7], [8]], pad=9, device=torch.device("cpu"), left=True)
+    assert ids.tolist() == [[5, 6, 7], [9, 9, 8]]
+    assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
+
+
+def test_finished_rows_leave_when_they_are_a_quarter_of_the_batch() -> None:
+    rows = Unfinished(5, ends=[1], device=torch.device("cpu"))
+    rows.take(torch.tensor([1, 7, 7, 7, 7]))
+    assert rows.keep() is None, "four of five go on"
+    rows.take(torch.tensor([7, 8, 1, 8, 8]))
+    keep = rows.keep()
+    assert keep is not None
+    assert keep.tolist() == [1, 3, 4]
+    rows.take(torch.tensor([1, 9, 1]))
+    assert not rows.all_finished()
+    keep = rows.keep()
+    assert keep is not None
+    assert keep.tolist() == [1]
+    rows.take(torch.tensor([1]))
+    assert rows.all_finished()
+    assert rows.written == [[1], [7, 8, 1], [7, 1], [7, 8, 9, 1], [7, 8, 1]]

@@ -1,0 +1,179 @@
+"""The whole order on a model of a few thousand weights: the same folder, however often it was interrupted."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_models import Tiny
+
+from afters.config import study_of
+from afters.errors import RunFolderError
+from afters.runfolder import RunFolder
+from afters.study.run import run
+from afters.study.settings import Study
+from afters.study.work import Advance
+
+TEAMS = ("billing", "delivery", "repairs")
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """A folder with tickets.csv: sixty messages, each for one of three teams."""
+    with (tmp_path / "tickets.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["message", "team"])
+        writer.writerows([f"Message {number} about {TEAMS[number % 3]}.", TEAMS[number % 3]] for number in range(60))
+    return tmp_path
+
+
+def study(base: Path, **changes: dict[str, Any]) -> Study:
+    task = {
+        "name": "tickets",
+        "source": "tickets.csv",
+        "fractions": {"train": 0.6, "validation": 0.1, "test": 0.3},
+        "wordings": ["Which team? {{ message }}", "{{ message }} Who should answer?"],
+        "answer": "{{ team }}",
+        "metrics": ["exact_match", "rouge"],
+    }
+    settings: dict[str, Any] = {
+        "name": "tickets",
+        "seed": 3,
+        "model": {"base": str(base), "precision": "fp32"},
+        "task": [task],
+        "before": {"shots": [0, 1]},
+        "train": {"epochs": 2, "batch_rows": 6, "learning_rate": 0.01, "validations": 2},
+        "judge": {"max_new_tokens": 4},
+    }
+    return study_of({**settings, **changes})
+
+
+class Killed(Exception):
+    """Stands for SIGKILL at a stage: nothing after it is written."""
+
+
+class Killer:
+    """Tells nobody, and dies when `stage` has done some of its work."""
+
+    def __init__(self, stage: str, *, after: int) -> None:
+        self._stage, self._after = stage, after
+
+    def say(self, text: str) -> None:
+        pass
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Advance]:
+        done = 0
+
+        def advance(count: int, note: str = "") -> None:
+            nonlocal done
+            done += count
+            if name == self._stage and done >= self._after:
+                raise Killed
+
+        yield advance
+
+
+def test_a_run_leaves_a_verdict_a_page_and_a_model_that_transformers_loads(rows: Path, tiny: Tiny) -> None:
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    told = run(study(tiny("t5")), out=rows / "run", folder=rows)
+    assert told.headline.kind == "tuning" and told.headline.primary
+    assert {comparison.kind for comparison in told.comparisons} >= {"tuning", "baseline"}
+    assert told.headline.sentence in (rows / "run" / "report.html").read_text()
+    assert AutoModelForSeq2SeqLM.from_pretrained(rows / "run" / "model")
+    assert AutoTokenizer.from_pretrained(rows / "run" / "model")
+
+
+def test_equal_studies_give_equal_verdicts_without_time_path_or_host(rows: Path, tiny: Tiny) -> None:
+    for name in ("one", "two"):
+        run(study(tiny("t5")), out=rows / name, folder=rows)
+    verdict = (rows / "one" / "verdict.json").read_bytes()
+    assert verdict == (rows / "two" / "verdict.json").read_bytes()
+    assert str(rows).encode() not in verdict and b"seconds" not in verdict
+
+
+@pytest.mark.parametrize(
+    ("stage", "after"), [("tickets: before", 1), ("teaching", 3), ("tickets: after", 1), ("tickets: shots=1", 1)]
+)
+def test_an_interrupted_study_comes_to_the_same_verdict(rows: Path, tiny: Tiny, stage: str, after: int) -> None:
+    run(study(tiny("t5")), out=rows / "whole", folder=rows)
+    with pytest.raises(Killed):
+        run(study(tiny("t5")), out=rows / "broken", folder=rows, tell=Killer(stage, after=after))
+    run(study(tiny("t5")), out=rows / "broken", folder=rows)
+    assert (rows / "broken" / "verdict.json").read_bytes() == (rows / "whole" / "verdict.json").read_bytes()
+
+
+def test_a_finished_study_asks_and_teaches_nothing_again(rows: Path, tiny: Tiny) -> None:
+    run(study(tiny("t5")), out=rows / "run", folder=rows)
+    before = {path: path.stat().st_mtime_ns for path in (rows / "run").rglob("cases.jsonl")}
+    weights = (rows / "run" / "model" / "model.safetensors").stat().st_mtime_ns
+    for stage in ("tickets: before", "tickets: after", "teaching"):
+        run(study(tiny("t5")), out=rows / "run", folder=rows, tell=Killer(stage, after=0))
+    assert before == {path: path.stat().st_mtime_ns for path in (rows / "run").rglob("cases.jsonl")}
+    assert weights == (rows / "run" / "model" / "model.safetensors").stat().st_mtime_ns
+
+
+def test_other_training_settings_are_refused_in_the_same_folder_and_named(rows: Path, tiny: Tiny) -> None:
+    run(study(tiny("t5")), out=rows / "run", folder=rows)
+    faster = study(tiny("t5"), train={"epochs": 2, "batch_rows": 6, "learning_rate": 0.02, "validations": 2})
+    with pytest.raises(RunFolderError, match="another train.learning_rate"):
+        run(faster, out=rows / "run", folder=rows)
+
+
+def test_other_metrics_score_the_answers_that_stand(rows: Path, tiny: Tiny) -> None:
+    run(study(tiny("t5")), out=rows / "run", folder=rows)
+    settings = study(tiny("t5")).plain()
+    settings["task"][0] |= {"metrics": ["exact_match", "bleu"]}
+    told = run(study_of(settings), out=rows / "run", folder=rows, tell=Killer("tickets: before", after=0))
+    assert {score.name for score in told.result("after", task="tickets").scores} == {"exact_match", "bleu"}
+
+
+def test_lora_leaves_an_adapter_and_the_base_as_it_was(rows: Path, tiny: Tiny) -> None:
+    before = (tiny("llama") / "model.safetensors").read_bytes()
+    told = run(study(tiny("llama"), train={"method": "lora", "epochs": 1}), out=rows / "run", folder=rows)
+    assert (rows / "run" / "model" / "adapter_model.safetensors").is_file()
+    assert (tiny("llama") / "model.safetensors").read_bytes() == before
+    assert told.result("after", task="tickets").identity["adapter"] != "none"
+
+
+def test_the_same_prompts_are_asked_before_and_after(rows: Path, tiny: Tiny) -> None:
+    told = run(study(tiny("llama")), out=rows / "run", folder=rows)
+    asked = {
+        label: [case.predictions[0].prompt_hash for case in told.result(label, task="tickets").cases]
+        for label in ("before", "after", "shots=1")
+    }
+    assert asked["before"] == asked["after"] != asked["shots=1"]
+
+
+def test_shots_come_from_the_teaching_side(rows: Path, tiny: Tiny) -> None:
+    told = run(study(tiny("t5")), out=rows / "run", folder=rows)
+    case = told.result("shots=1", task="tickets").cases[0]
+    questions = {shot.question for example in case.examples for shot in example.shots}
+    judged = {example.prompt for one in told.result("before", task="tickets").cases for example in one.examples}
+    assert questions and not questions & judged
+
+
+def test_the_report_can_be_told_again_from_the_folder(rows: Path, tiny: Tiny) -> None:
+    told = run(study(tiny("t5")), out=rows / "run", folder=rows)
+    again = RunFolder.opened(rows / "run").told()
+    assert again.headline.verdict == told.headline.verdict
+    assert [score.value for one in again.results for score in one.scores] == [
+        score.value for one in told.results for score in one.scores
+    ]
+
+
+def test_rows_in_are_rows_used_and_rows_set_aside(rows: Path, tiny: Tiny) -> None:
+    with (rows / "tickets.csv").open("a") as file:
+        file.write("A message without a team,\n")
+    run(study(tiny("t5")), out=rows / "run", folder=rows)
+    account = json.loads((rows / "run" / "data.json").read_text())["tickets"]
+    counts = [account[side] for side in ("train", "validation", "test")]
+    assert sum(side["read"] for side in counts) == 61
+    assert all(side["read"] == side["used"] + side["set_aside"] for side in counts)
+    assert sum(entry["count"] for entry in account["set_aside"]) == 1

@@ -1,0 +1,182 @@
+"""The verbs as a user types them: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny_models import Tiny
+
+STUDY = """
+name = "tickets"
+[model]
+base = "{base}"
+precision = "fp32"
+[[task]]
+name = "tickets"
+source = "tickets.csv"
+wordings = ["Which team? {{{{ message }}}}"]
+answer = "{{{{ team }}}}"
+metrics = ["exact_match"]
+[before]
+shots = [0, 1]
+[train]
+epochs = 2
+batch_rows = 4
+validations = 2
+[judge]
+max_new_tokens = 4
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny: Tiny) -> Path:
+    (tmp_path / "study.toml").write_text(STUDY.format(base=tiny("t5")))
+    lines = [f"Message {number},{'ab'[number % 2]}" for number in range(60)]
+    (tmp_path / "tickets.csv").write_text("\n".join(["message,team", *lines]) + "\n")
+    return tmp_path
+
+
+def afters(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "afters", *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_run_tells_a_verdict_and_where_the_page_is(folder: Path) -> None:
+    done = afters(folder, "run", "study.toml", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert "exact_match" in done.stdout and "out/report.html" in done.stdout
+    assert (folder / "out" / "report.html").is_file()
+    again = afters(folder, "report", "out", "--json")
+    assert json.loads(again.stdout) == json.loads((folder / "out" / "verdict.json").read_text())
+
+
+def test_preview_shows_what_is_read_and_what_is_taught_and_loads_no_weights(folder: Path) -> None:
+    done = afters(folder, "preview", "study.toml", "-n", "1")
+    assert done.returncode == 0, done.stderr
+    assert "Which team?" in done.stdout and "tokens to read" in done.stdout and "set aside" in done.stdout
+
+
+def test_templates_lists_the_library_and_shows_one(folder: Path) -> None:
+    assert "dialogsum" in afters(folder, "templates").stdout
+    assert "{{ dialogue }}" in afters(folder, "templates", "dialogsum").stdout
+
+
+def test_score_prints_the_signature_and_the_unjudged(folder: Path) -> None:
+    (folder / "answers.txt").write_text("It is very cold outside\n")
+    (folder / "right.txt").write_text("It is cold outside\n")
+    done = afters(folder, "score", "--metric", "rouge", "--predictions", "answers.txt", "--references", "right.txt")
+    assert "rouge1 = 0.888889" in done.stdout and "stem" in done.stdout and "0 not" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("rnu",), "Did you mean 'run'"),
+        (("run", "studi.toml"), "did you mean 'study.toml'"),
+        (("run", "study.toml", "--set", "train.learning_rte=1"), "did you mean 'learning_rate'"),
+        (("run", "study.toml", "--set", "train.learning_rate=fast"), "received: 'fast'"),
+        (("run", "study.toml", "--set", 'task.metrics=["rogue"]'), "did you mean 'rouge'"),
+        (("run", "study.toml", "--set", "task.primary=bleu"), "expected: one of exact_match"),
+        (("run", "study.toml", "--set", "model.base=afters-tini"), "did you mean 'afters-tiny'"),
+        (("run", "study.toml", "--set", "task.source=ticket.csv"), "Did you mean 'tickets.csv'"),
+        (("run", "study.toml", "--set", "task.source=empty.csv"), "empty.csv: the file is empty"),
+        (("run", "study.toml", "--set", 'task.wordings=["{{ mesage }}"]'), "did you mean 'message'"),
+        (("run", "study.toml", "--set", 'task.wordings=["a\\n{{ message "]'), "line 2"),
+        (("run", "study.toml", "--set", "task.answer={{ message.__class__ }}"), "reaches for more than its row"),
+        (("run", "study.toml", "--set", "task.template=dialogsom"), "did you mean 'dialogsum'"),
+        (("run", "study.toml", "--set", "model.base=pickled"), "only pickled weights (pytorch_model.bin)"),
+        (("run", "study.toml", "--strict", "--set", "task.source=broken.jsonl"), "broken.jsonl:3:"),
+        (("run", "study.toml", "--strict", "--set", "task.source=unanswered.csv"), "unanswered.csv:4:team"),
+        (("run", "study.toml", "--strict", "--set", "task.source=latin.csv"), "the byte 0xe9"),
+        (("report", "nowhere"), "no run in 'nowhere'"),
+        (("templates", "dialogsom"), "did you mean 'dialogsum'"),
+        (("score", "--metric", "rogue", "--predictions", "a", "--references", "b"), "did you mean 'rouge'"),
+    ],
+    ids=lambda value: " ".join(value[:1] + value[-1:]) if isinstance(value, tuple) else "",
+)
+def test_bad_input_ends_with_2_and_one_message(
+    folder: Path, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from afters.cli import main
+
+    (folder / "empty.csv").write_text("")
+    (folder / "broken.jsonl").write_text('{"message": "a", "team": "b"}\n' * 2 + '{"message": \n')
+    (folder / "unanswered.csv").write_text("message,team\nx,a\ny,b\nz,\n")
+    (folder / "latin.csv").write_bytes(b"message,team\ncaf\xe9,a\n")
+    (folder / "pickled").mkdir()
+    (folder / "pickled" / "config.json").write_text('{"model_type": "t5"}')
+    (folder / "pickled" / "pytorch_model.bin").write_bytes(b"")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["afters", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    complaint = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said in complaint
+    assert "Traceback" not in complaint
+    assert not (folder / "runs").exists()
+
+
+def test_a_fault_of_the_model_folder_is_told_with_the_data_s(folder: Path) -> None:
+    wrong = ("--set", "model.base=afters-tini", "--set", 'task.wordings=["{{ mesage }}"]')
+    done = afters(folder, "run", "study.toml", *wrong)
+    assert done.returncode == 2
+    assert "did you mean 'afters-tiny'" in done.stderr and "did you mean 'message'" in done.stderr
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_run_says_how_to_go_on(folder: Path, sent: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "afters", "run", "study.toml", "--out", "out", "--set", "train.epochs=5000"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(folder / "out" / "train" / "steps.jsonl")
+        process.send_signal(sent)
+        assert "Run the same command again" in process.communicate(timeout=60)[1]
+        assert process.returncode == code
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_training_and_in_judging_comes_to_the_same_verdict(folder: Path) -> None:
+    """SIGKILL: nothing of the process runs any more, unlike after an exception."""
+    changes = ("--set", "train.epochs=60", "--set", "train.validations=6", "--set", "judge.max_new_tokens=64")
+    assert afters(folder, "run", "study.toml", "--out", "whole", *changes).returncode == 0
+    for mark in ("results/*/answers.jsonl", "train/checkpoints/step-*/state.json", "model/config.json"):
+        command = [sys.executable, "-m", "afters", "run", "study.toml", "--out", "killed", *changes]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+        wait_for(folder / "killed", pattern=mark)
+        process.kill()
+        assert process.wait(60) == -signal.SIGKILL
+    assert afters(folder, "run", "study.toml", "--out", "killed", *changes).returncode == 0
+    assert (folder / "killed" / "verdict.json").read_bytes() == (folder / "whole" / "verdict.json").read_bytes()
+
+
+def wait_for(path: Path, *, pattern: str = "", seconds: float = 120) -> None:
+    """Wait until a file is there, and holds something."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = list(path.glob(pattern)) if pattern else [path]
+        if any(one.is_file() and one.stat().st_size for one in found):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{path}/{pattern} never came")
+
+
+def test_importing_afters_imports_nothing_heavy() -> None:
+    code = "import sys, afters; assert not {'torch', 'numpy', 'pydantic', 'rich', 'typer'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_of_the_face_is_there() -> None:
+    import afters as face
+
+    assert all(getattr(face, name) is not None for name in face.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'tune'"):
+        _ = face.tune

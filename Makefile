@@ -12,10 +12,10 @@ test: .venv/installed-dev  ## Style, types and every fast test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow and not gpu"
-
-check: .venv/installed-dev  ## The slow tests as well
 	$(BIN)/pytest
+
+check: .venv/installed-dev  ## The slow tests
+	$(BIN)/pytest -m slow
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix

@@ -123,7 +123,13 @@ TASKS = (
         "repeat",
         1.0,
         repeat,
-        ("Repeat:", "Copy this text.", "Write this again, exactly as it is.", "Say it again.", "Copy without a change:"),
+        (
+            "Repeat:",
+            "Copy this text.",
+            "Write this again, exactly as it is.",
+            "Say it again.",
+            "Copy without a change:",
+        ),
     ),
     Task(
         "look_up",
@@ -185,5 +191,10 @@ TASKS = (
             "Which sentence tells us something about {about}?",
         ),
     ),
-    Task("next_words", 0.3, next_words, ("Go on:", "Continue this text.", "How might this go on?", "Write the next words.")),
+    Task(
+        "next_words",
+        0.3,
+        next_words,
+        ("Go on:", "Continue this text.", "How might this go on?", "Write the next words."),
+    ),
 )

@@ -31,4 +31,3 @@ class Task:
     make: Callable[[Chance, Prose], Problem]
     wordings: tuple[str, ...]
     """Instructions; words in braces come from `Problem.about`."""
-

@@ -12,62 +12,32 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from examples.base.tables import pool
+
 Chance = np.random.Generator
 
 ONSETS = "b br c ch cl cr d dr f fl g gl gr h j k kl l m n p pl pr qu r s sh sk sl st t th tr v w y z".split()
 VOWELS = "a e i o u a e i o u ai ea ee ia io oa oo ou y".split()
 CODAS = "ck d g k l ld ll m n nd ng nk nt p r rd rk rn rt s sk ss st t th v x z".split()
-UNWANTED = "shit fuck cunt cock dick piss slut tits twat wank nig fag kike rape coon spas".split()
-"""What chance would spell one day."""
-
-FIRST_NAMES = """Aaron Abena Ada Adam Agnes Ahmed Aiko Alan Alice Amara Amir Amy Ana Andrew Anita Anna Anton Arthur Aisha Ben
-Beatrice Bella Bilal Boris Bruno Carla Carlos Cecil Chen Chloe Clara Colin Cora Dan Daniel David Dalia Deepa Diego Dina Dora Edith
-Edward Eli Elena Ella Emil Emma Erik Esther Eva Fatima Felix Fiona Flora Frank Freya George Gina Grace Greta Hana Hannah Harry
-Hassan Helen Henry Hugo Ian Ibrahim Ida Ines Ingrid Irene Isaac Ivan Jack James Jana Jane Jasper Jin Joan Joe John Jonas Josef
-Julia Kamal Karen Karim Kate Keiko Kenji Kofi Lara Laura Layla Lena Leo Liam Lily Linda Lucas Lucy Luis Maja Marco Maria Mark Martha
-Martin Mary Matteo Maya Mei Mia Milan Mina Mohamed Mona Nadia Naomi Nina Noah Nora Olaf Olga Oliver Omar Oscar Otto Owen Pablo Paul
-Paula Pedro Peter Petra Philip Priya Rachel Rahul Rania Ravi Rebecca Robert Rosa Rose Ruth Sam Samir Sara Sean Selma Silas Simon Sofia
-Stella Sven Tara Tariq Theo Thomas Tim Tina Tom Uma Vera Victor Vikram Wanda Walter Will Yara Yusuf Zara Zoe""".split()
-
-LAST_NAMES = """Adams Ahmed Allen Baker Banerjee Barnes Bauer Bell Berg Bianchi Bishop Brown Carter Chan Clark Cohen Cole Cook Costa Cruz
-Davies Diaz Dubois Evans Farrell Fischer Foster Fox Garcia Gibson Gray Green Gupta Haddad Hall Harris Hill Hughes Hunt Ito Jackson Jansen
-Jones Kaya Kelly Khan Kim King Klein Kumar Lee Lewis Lind Lopez Mason Mehta Meyer Mills Moore Morgan Morris Murphy Nagy Nakamura Novak Okafor
-Olsen Owens Park Patel Perez Petrov Pike Price Quinn Reed Reyes Rossi Russo Santos Sato Schmidt Scott Shah Silva Singh Smith Stone Suzuki
-Tanaka Taylor Thomson Turner Vogel Wagner Walker Ward Watson Weber West White Wilson Wood Wright Yang Young Zhang""".split()
-
-PLACES = """Athens Bath Berlin Boston Bristol Cairo Cardiff Chester Chicago Cork Delhi Derby Dover Dublin Durham Exeter Geneva Glasgow Hull
-Kent Kyoto Leeds Lima Lisbon London Luton Lyon Madrid Milan Munich Nairobi Naples Norwich Oslo Oxford Paris Perth Poole Prague Reading Rome
-Salford Seville Sydney Tampa Tokyo Toronto Turin Vienna Wells York Zurich""".split()
-
 PLACE_ENDS = "ton ham ford bury field wick stead by worth mouth dale port".split()
-SPOTS = """Street|Road|Lane|Square|Park|Station|Bridge|Hall|Market|Library|School|Church|Museum|Cafe|Inn|Garden|Farm|Harbour""".split("|")
-ROOMS = """the kitchen|the garden|the library|the market|the station|the park|the town hall|the harbour|the school|the museum|the cellar
-|the bus stop|the swimming pool|the bakery|the church|the village shop|the old mill|the theatre""".replace("\n", "").split("|")
 
-QUALITIES = """big black blue bright broken brown cheap clean cracked dark dirty double dusty faded fine folded foreign gold green grey
-heavy huge large leather light little long lost narrow new narrow painted pale paper pink plain plastic polished pretty purple rare red
-round rusty second-hand sharp short shiny silver small soft spare square steel striped tall thick thin tiny torn warm white wide wooden
-woollen yellow""".split()
-
-NOUNS = """bag basket bed bell belt bench bicycle blanket boat book boot bottle bowl box bracelet brush bucket cabinet cake camera candle
-cap card carpet chair clock coat coin comb cup curtain desk dish dress drum fan flag flute football frame glass glove guitar hammer hat
-helmet jacket jar jug kettle key kite knife ladder lamp lantern letter map mask mirror mug necklace needle notebook paddle painting pan parcel pen
-pencil phone piano picture pillow plate pot purse puzzle quilt racket radio raincoat ribbon ring rope rug saddle sandwich saw scarf shawl shelf
-shirt shoe sofa spade spoon stamp stool suitcase sweater table teapot telescope tent ticket torch towel toy tray trumpet vase violin wallet watch
-wheelbarrow whistle""".split()
-
-MEALS = """breakfast|lunch|dinner|supper|a picnic|a barbecue|tea and cake|pizza|soup|curry|fish and chips|pancakes|roast lamb""".split("|")
-MONTHS = """January February March April May June July August September October November December""".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-PARTS = ("morning", "afternoon", "evening")
-CLUBS = """chess club|book club|choir|swimming lesson|cooking class|Spanish class|football match|tennis match|concert|film|play|quiz night
-|jazz concert|yoga class|drawing class|dance class|charity run|boat trip|walking tour|poetry evening""".replace("\n", "").split("|")
-PETS = "cat dog rabbit parrot hamster goldfish pony tortoise".split()
+MONTHS = "January February March April May June July August September October November December".split()
+ENDINGS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd"}
+MINUTES = "00 05 10 15 20 25 30 40 45 50".split()
+
+DATE_FORMS = (
+    *("{d} {m}", "{m} {d}", "{d}{e} {m}", "the {d}{e} of {m}", "{d} {m} {y}", "{m} {d}, {y}"),
+    *("{y}-{n:02d}-{d:02d}", "{d:02d}/{n:02d}/{y}", "{d}.{n}.{y}"),
+)
+TIME_FORMS = ("{h} {x}", "{h}{x}", "{h}:{m} {x}", "{l:02d}:{m}", "{h} o'clock", "{h}.{m}")
+AMOUNT_FORMS = ("£{}", "£{}", "${}", "${}", "€{}", "€{}", "{} pounds", "{} euros", "{} dollars", "{} EUR")
+CODE_FORMS = ("{0}{1}", "{0}-{1}", "#{1}", "{1}", "{1}-{2}", "{0}-{1}-{2}", "{1}{0}", "{0} {1}", "no. {1}", "{1}/{2}")
 
 
-def pick(chance: Chance, pool: Sequence[str]) -> str:
-    """Return one of `pool`."""
-    return pool[int(chance.integers(len(pool)))]
+def pick(chance: Chance, members: Sequence[str]) -> str:
+    """Return one of `members`."""
+    return members[int(chance.integers(len(members)))]
 
 
 def happens(chance: Chance, share: float) -> bool:
@@ -75,52 +45,40 @@ def happens(chance: Chance, share: float) -> bool:
     return bool(chance.random() < share)
 
 
-def digits(chance: Chance, count: int) -> str:
-    """Return a string of `count` digits that does not begin with 0."""
-    return str(int(chance.integers(10 ** (count - 1), 10**count)))
-
-
 def made_up(chance: Chance) -> str:
     """Return a word of one to three syllables that hardly stands in any book, in small letters."""
     count = int(chance.choice((1, 2, 2, 2, 3)))
     word = "".join(_syllable(chance, closed=0.6 if last else 0.25) for last in [False] * (count - 1) + [True])
-    return word if not any(part in word for part in UNWANTED) else made_up(chance)
-
-
-def _syllable(chance: Chance, *, closed: float) -> str:
-    return pick(chance, ONSETS) + pick(chance, VOWELS) + (pick(chance, CODAS) if happens(chance, closed) else "")
+    return word if not any(part in word for part in pool("unwanted")) else made_up(chance)
 
 
 def person(chance: Chance) -> str:
     """Return a first name, with a last name in a quarter of the draws."""
-    first = made_up(chance).capitalize() if happens(chance, 0.5) else pick(chance, FIRST_NAMES)
-    if happens(chance, 0.75):
-        return first
-    return f"{first} {made_up(chance).capitalize() if happens(chance, 0.5) else pick(chance, LAST_NAMES)}"
+    first = _half_made_up(chance, "first names")
+    return f"{first} {_half_made_up(chance, 'last names')}" if happens(chance, 0.25) else first
 
 
 def place(chance: Chance) -> str:
     """Return the name of a town or of a spot in one."""
-    town = pick(chance, PLACES)
+    town = pick(chance, pool("towns"))
     if happens(chance, 0.5):
         town = made_up(chance).capitalize() + (pick(chance, PLACE_ENDS) if happens(chance, 0.5) else "")
-    return f"{town} {pick(chance, SPOTS)}" if happens(chance, 0.4) else town
+    return f"{town} {pick(chance, pool('spots'))}" if happens(chance, 0.4) else town
 
 
 def thing(chance: Chance) -> str:
     """Return something one can hold, without an article; never begins with a vowel."""
-    noun = made_up(chance) if happens(chance, 0.2) else pick(chance, NOUNS)
-    return f"{pick(chance, QUALITIES)} {noun}" if happens(chance, 0.7) else noun
+    noun = made_up(chance) if happens(chance, 0.2) else pick(chance, pool("nouns"))
+    return f"{pick(chance, pool('qualities'))} {noun}" if happens(chance, 0.7) else noun
 
 
 def amount(chance: Chance) -> str:
-    """Return an amount of money as people write it."""
+    """Return an amount of money as people write it, small ones more often."""
     whole = int(10 ** chance.uniform(0, 3.7))
     written = f"{whole:,}" if happens(chance, 0.7) else str(whole)
     if happens(chance, 0.5):
         written += f".{int(chance.integers(100)):02d}"
-    form = pick(chance, ("£{}", "£{}", "${}", "${}", "€{}", "€{}", "{} pounds", "{} euros", "{} dollars", "{} EUR"))
-    return form.format(written)
+    return pick(chance, AMOUNT_FORMS).format(written)
 
 
 def number(chance: Chance) -> str:
@@ -131,20 +89,15 @@ def number(chance: Chance) -> str:
 def code(chance: Chance) -> str:
     """Return what is printed on a ticket or a key: letters and digits in some order."""
     letters = "".join(pick(chance, string.ascii_uppercase) for _ in range(1 + int(chance.integers(3))))
-    figures = digits(chance, 2 + int(chance.integers(5)))
-    more = digits(chance, 1 + int(chance.integers(4)))
-    forms = ("{0}{1}", "{0}-{1}", "#{1}", "{1}", "{1}-{2}", "{0}-{1}-{2}", "{1}{0}", "{0} {1}", "no. {1}", "{1}/{2}")
-    return pick(chance, forms).format(letters, figures, more)
+    figures, more = (_digits(chance, low + int(chance.integers(4))) for low in (2, 1))
+    return pick(chance, CODE_FORMS).format(letters, figures, more)
 
 
 def date(chance: Chance) -> str:
     """Return a day of the year as people write it."""
     day, month = 1 + int(chance.integers(28)), int(chance.integers(12))
     year = 1990 + int(chance.integers(50))
-    ending = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd"}.get(day, "th")
-    forms = ("{d} {m}", "{m} {d}", "{d}{e} {m}", "the {d}{e} of {m}", "{d} {m} {y}", "{m} {d}, {y}", "{y}-{n:02d}-{d:02d}")
-    form = pick(chance, (*forms, "{d:02d}/{n:02d}/{y}", "{d}.{n}.{y}"))
-    return form.format(d=day, m=MONTHS[month], n=month + 1, y=year, e=ending)
+    return pick(chance, DATE_FORMS).format(d=day, m=MONTHS[month], n=month + 1, y=year, e=ENDINGS.get(day, "th"))
 
 
 def day(chance: Chance) -> str:
@@ -152,22 +105,19 @@ def day(chance: Chance) -> str:
     if happens(chance, 0.4):
         return date(chance)
     name = pick(chance, DAYS)
-    return f"{name} {pick(chance, PARTS)}" if happens(chance, 0.3) else name
+    return f"{name} {pick(chance, ('morning', 'afternoon', 'evening'))}" if happens(chance, 0.3) else name
 
 
 def time(chance: Chance) -> str:
     """Return a time of the day as people write it."""
-    hour, minute = 1 + int(chance.integers(12)), pick(chance, ("00", "05", "10", "15", "20", "25", "30", "40", "45", "50"))
-    half = pick(chance, ("am", "pm"))
-    forms = ("{h} {x}", "{h}{x}", "{h}:{m} {x}", "{l:02d}:{m}", "{h} o'clock", "{h}.{m}")
-    return pick(chance, forms).format(h=hour, m=minute, x=half, l=hour + 12 * (half == "pm" and hour < 12))
+    hour, half = 1 + int(chance.integers(12)), pick(chance, ("am", "pm"))
+    later = hour + 12 if half == "pm" and hour < 12 else hour
+    return pick(chance, TIME_FORMS).format(h=hour, m=pick(chance, MINUTES), x=half, l=later)
 
 
 def phone(chance: Chance) -> str:
-    """Return a telephone number that nobody has: it begins with 555 or 01632, which are kept for stories."""
-    if happens(chance, 0.5):
-        return f"01632 {digits(chance, 6)}"
-    return f"555-{digits(chance, 4)}"
+    """Return a telephone number that nobody has: 01632 and 555 are kept for stories."""
+    return f"01632 {_digits(chance, 6)}" if happens(chance, 0.5) else f"555-{_digits(chance, 4)}"
 
 
 def email(chance: Chance) -> str:
@@ -176,15 +126,26 @@ def email(chance: Chance) -> str:
     return f"{user}@example.{pick(chance, ('com', 'org', 'net'))}"
 
 
-def from_pool(pool: Sequence[str]) -> Callable[[Chance], str]:
-    """Return a drawer of `pool`."""
-    return lambda chance: pick(chance, pool)
+def _syllable(chance: Chance, *, closed: float) -> str:
+    return pick(chance, ONSETS) + pick(chance, VOWELS) + (pick(chance, CODAS) if happens(chance, closed) else "")
+
+
+def _half_made_up(chance: Chance, name: str) -> str:
+    return made_up(chance).capitalize() if happens(chance, 0.5) else pick(chance, pool(name))
+
+
+def _digits(chance: Chance, count: int) -> str:
+    return str(int(chance.integers(10 ** (count - 1), 10**count)))
+
+
+def _from_pool(name: str) -> Callable[[Chance], str]:
+    return lambda chance: pick(chance, pool(name))
 
 
 DRAWERS: dict[str, Callable[[Chance], str]] = {
     "person": person,
     "place": place,
-    "room": from_pool(ROOMS),
+    "room": _from_pool("rooms"),
     "thing": thing,
     "word": made_up,
     "amount": amount,
@@ -192,15 +153,15 @@ DRAWERS: dict[str, Callable[[Chance], str]] = {
     "code": code,
     "date": date,
     "day": day,
-    "weekday": from_pool(DAYS),
+    "weekday": lambda chance: pick(chance, DAYS),
     "time": time,
     "phone": phone,
     "email": email,
-    "meal": from_pool(MEALS),
-    "club": from_pool(CLUBS),
-    "pet": from_pool(PETS),
+    "meal": _from_pool("meals"),
+    "club": _from_pool("clubs"),
+    "pet": _from_pool("pets"),
 }
-"""What stands in braces in a sentence, without a digit at its end, and what draws it."""
+"""What draws each kind of slot."""
 
 SLOT = re.compile(r"\{(\w+)\}")
 
@@ -214,6 +175,12 @@ def slots_of(sentences: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for sentence in sentences for name in SLOT.findall(sentence)))
 
 
+def kind_of(name: str) -> str:
+    """Return what a slot holds: `person3` holds a person, and so do `a`, `b` and `other`."""
+    kind = name.rstrip("0123456789")
+    return "person" if kind in ("a", "b", "other") else kind
+
+
 def facts(names: Iterable[str], chance: Chance) -> dict[str, str]:
     """Return a value for each slot; no value is drawn twice, and no first name is another's."""
     drawn: dict[str, str] = {}
@@ -225,12 +192,6 @@ def facts(names: Iterable[str], chance: Chance) -> dict[str, str]:
         drawn[name] = value
         taken.add(_mark(value))
     return drawn
-
-
-def kind_of(name: str) -> str:
-    """Return what a slot holds: `person3` holds a person, and so do the speakers `a` and `b`."""
-    kind = name.rstrip("0123456789")
-    return "person" if kind in ("a", "b") else kind
 
 
 def _mark(value: str) -> str:

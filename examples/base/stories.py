@@ -80,7 +80,10 @@ def _events(chance: Chance, count: int) -> list[Event]:
         events.append(
             Event(
                 (base, past, participle, to),
-                *(drawn[f"{kind}{place}"] for kind, place in (("person", index), ("thing", index), ("person", index + count))),
+                *(
+                    drawn[f"{kind}{place}"]
+                    for kind, place in (("person", index), ("thing", index), ("person", index + count))
+                ),
                 where,
                 drawn[f"day{index}"],
                 paid,
@@ -212,11 +215,21 @@ def addition(chance: Chance, prose: Prose) -> Problem:
 
 
 TASKS = (
-    Task("question", 1.6, question, ("{question}", "{question}", "Answer the question: {question}", "Question: {question}")),
+    Task(
+        "question",
+        1.6,
+        question,
+        ("{question}", "{question}", "Answer the question: {question}", "Question: {question}"),
+    ),
     Task("about_person", 0.6, about_person, ("What did {who} do?", "Say what {who} did.", "Tell me what {who} did.")),
     Task("yes_or_no", 0.25, yes_or_no, ("{question}", "{question} Answer yes or no.", "Yes or no: {question}")),
     *map(_listing, ("people", "things", "places", "days", "amounts of money")),
-    Task("passive", 0.2, passive, ("Rewrite in the passive voice.", "Put this into the passive:", "Say it in the passive.")),
+    Task(
+        "passive",
+        0.2,
+        passive,
+        ("Rewrite in the passive voice.", "Put this into the passive:", "Say it in the passive."),
+    ),
     Task("active", 0.2, active, ("Rewrite in the active voice.", "Put this into the active:", "Say it in the active.")),
     Task(
         "third_person",

@@ -88,7 +88,11 @@ def _labelling(table: str) -> Task:
         return Problem(text, label, {"labels": ", ".join(labels[place] for place in chance.permutation(len(labels)))})
 
     wordings = {
-        "topics": ("What is the topic? {labels}", "Choose the topic: {labels}", "What is this about?\nOptions: {labels}"),
+        "topics": (
+            "What is the topic? {labels}",
+            "Choose the topic: {labels}",
+            "What is this about?\nOptions: {labels}",
+        ),
         "feelings": ("Is this {labels}?", "How does the writer feel? {labels}", "Feeling ({labels}):"),
     }[table]
     return Task(table, 0.2, make, wordings)
@@ -115,7 +119,11 @@ TASKS = (
         "form",
         0.7,
         form,
-        ("Fill in the form: {labels}", "Write down these facts, one on each line: {labels}", "Find in the letter: {labels}"),
+        (
+            "Fill in the form: {labels}",
+            "Write down these facts, one on each line: {labels}",
+            "Find in the letter: {labels}",
+        ),
     ),
     Task(
         "form_field",

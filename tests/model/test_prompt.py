@@ -83,7 +83,9 @@ def test_a_prompt_is_what_the_tokenizer_itself_makes_of_its_layout(tiny: Tiny, k
     assert list(made.prompt(example(system="Answer.", shots=SHOTS[:1])).ids) == expected
 
 
-@pytest.mark.parametrize(("kind", "end"), [("t5", "</s>"), ("bart", "</s>"), ("llama", "</s>"), ("gpt2", "<|endoftext|>")])
+@pytest.mark.parametrize(
+    ("kind", "end"), [("t5", "</s>"), ("bart", "</s>"), ("llama", "</s>"), ("gpt2", "<|endoftext|>")]
+)
 def test_an_answer_ends_with_the_token_that_ends_generation(tiny: Tiny, kind: Kind, end: str) -> None:
     made = prompter(tiny, kind)
     number = made.tokenizer.convert_tokens_to_ids(end)
@@ -151,7 +153,9 @@ def test_a_template_without_an_end_of_turn_ends_with_the_end_of_text(tiny: Tiny)
 
 
 def test_a_template_that_leaves_a_message_out_or_refuses_it_is_told(tiny: Tiny) -> None:
-    made = with_template(tiny, "{% for message in messages if message['role'] != 'system' %}{{ message['content'] }}{% endfor %}")
+    made = with_template(
+        tiny, "{% for message in messages if message['role'] != 'system' %}{{ message['content'] }}{% endfor %}"
+    )
     made.prompt(example())
     with pytest.raises(ModelError, match="leaves a message out"):
         made.prompt(example(system="Be short."))

@@ -21,8 +21,14 @@ METRICS: Final[dict[str, Callable[[], Metric]]] = {
 }
 
 
-def metric_for(name: str) -> Metric:
+BEST_OF_REFERENCES: Final[dict[str, Callable[[], Metric]]] = {"rouge": lambda: Rouge(references="best")}
+"""Metrics that score against the reference that fits best, where others take the mean or accept any."""
+
+
+def metric_for(name: str, *, best_reference: bool = False) -> Metric:
     """Return the metric of that name, or the one that gives the score of that name.
+
+    With `best_reference` an answer is scored against the reference that fits best, and not by the mean over all.
 
     >>> metric_for("rougeL").name
     'rouge'
@@ -30,9 +36,10 @@ def metric_for(name: str) -> Metric:
     Raises:
         SettingsError: there is no such metric or score.
     """
-    if name in METRICS:
-        return METRICS[name]()
-    made = [make() for make in METRICS.values()]
+    table = {**METRICS, **(BEST_OF_REFERENCES if best_reference else {})}
+    if name in table:
+        return table[name]()
+    made = [make() for make in table.values()]
     for metric in made:
         if name in metric.names:
             return metric

@@ -56,5 +56,10 @@ def put_on(module: Any, adapter: Path) -> Any:
     """Put a saved adapter on its base and return the base, adapted in place."""
     if not (adapter / "adapter_model.safetensors").is_file():
         raise ModelError("no adapter_model.safetensors", where=adapter.name, expected="a folder that peft has saved")
-    adapted = PeftModel.from_pretrained(module, str(adapter), local_files_only=True)
+    try:
+        adapted = PeftModel.from_pretrained(module, str(adapter), local_files_only=True)
+    except Exception as error:  # peft and safetensors raise a dozen kinds for files that do not fit
+        raise ModelError(
+            "the adapter does not fit its base", where=adapter.name, received=f"{type(error).__name__}: {error}"
+        ) from None
     return adapted.get_base_model()

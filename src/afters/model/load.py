@@ -131,9 +131,9 @@ def _module(folder: Path, kind: type[Seq2Seq] | type[Causal], **options: Any) ->
 def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int | None, max_new_tokens: int) -> Prompter:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # as above: a broken file raises whatever its reader trips over
         raise ModelError(
-            "the tokenizer cannot be read", where=folder.name, received=str(error).splitlines()[0]
+            "the tokenizer cannot be read", where=folder.name, received=f"{type(error).__name__}: {error}"
         ) from None
     return Prompter(
         tokenizer,

@@ -49,6 +49,7 @@ class Prompter:
         self.tokenizer = tokenizer
         self.encoder_decoder = encoder_decoder
         self.max_prompt_tokens = max_prompt_tokens
+        self._letters = self._spelled()
         self._before, self._after = self._control_tokens()
         self._chat = bool(getattr(tokenizer, "chat_template", None))
         self.end_ids = self._end_ids()
@@ -64,7 +65,11 @@ class Prompter:
     def answer(self, text: str) -> tuple[int, ...]:
         """Encode an answer with the token that ends it."""
         ids = self._plain(text)
-        return (*self._before, *ids, *(self._after or self.end_ids[:1])) if self.encoder_decoder else (*ids, self.end_ids[0])
+        return (
+            (*self._before, *ids, *(self._after or self.end_ids[:1]))
+            if self.encoder_decoder
+            else (*ids, self.end_ids[0])
+        )
 
     def choice(self, text: str) -> tuple[int, ...]:
         """Encode a choice to be scored: as an answer, without the token that ends it."""
@@ -75,7 +80,22 @@ class Prompter:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
     def _plain(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+        ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+        return tuple(letter for token in ids for letter in self._letters.get(token, (token,)))
+
+    def _control_ids(self) -> frozenset[int]:
+        """Return every control token, also those without a role of their own, as Gemma's `<end_of_turn>`."""
+        return frozenset(number for number, token in self.tokenizer.added_tokens_decoder.items() if token.special)
+
+    def _spelled(self) -> dict[int, tuple[int, ...]]:
+        """Return what to write for each control token that stands in a user's text: its letters, one by one.
+
+        Asking the tokenizer to split them is not enough: T5's keeps `</s>` among its ordinary pieces as well.
+        """
+        controls = self._control_ids() - {self.tokenizer.unk_token_id}
+        letters = {number: list(self.tokenizer.convert_ids_to_tokens(number)) for number in controls}
+        spelled = {number: self.tokenizer.convert_tokens_to_ids(name) for number, name in letters.items()}
+        return {number: tuple(letter for letter in ids if letter is not None) for number, ids in spelled.items()}
 
     def _control_tokens(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return what the tokenizer puts before and after a text: nothing and `</s>` for T5, `<s>` for Llama."""
@@ -91,9 +111,8 @@ class Prompter:
         ends = [self.tokenizer.eos_token_id]
         if self._chat:
             *_, closing = self._chat_segments([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}])
-            # Not `all_special_ids`: that leaves out control tokens without a role of their own, as Gemma's <end_of_turn>.
-            added = self.tokenizer.added_tokens_decoder
-            ends = [token for token in self._control(closing) if token in added and added[token].special][:1] + ends
+            controls = self._control_ids()
+            ends = [token for token in self._control(closing) if token in controls][:1] + ends
         if ends[0] is None:
             raise ModelError("the tokenizer names no token that ends a text", expected="eos_token")
         return tuple(dict.fromkeys(end for end in ends if end is not None))
@@ -146,7 +165,7 @@ class Prompter:
                 span, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
             )
             offsets = tokens["offset_mapping"]
-            for keep in range(len(offsets) - excess, -1, -1):
+            for keep in range(max(0, len(offsets) - excess), -1, -1):
                 kept = span[: offsets[keep][0]] if keep < len(offsets) else span
                 ids = self._encode(example, example.prompt[:start] + kept + example.prompt[end:], ())
                 if len(ids) <= self.max_prompt_tokens:

@@ -33,7 +33,7 @@ def read_tasks(study: Study, *, folder: Path, strict: bool) -> list[TaskAtHand]:
 def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool) -> TaskAtHand:
     prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict)
     declared = prepared.metrics or (("accuracy",) if prepared.template.choices else ("rouge", "exact_match"))
-    metrics = tuple(metric_for(name) for name in declared)
+    metrics = tuple(metric_for(name, best_reference=settings.best_reference) for name in declared)
     names = [name for metric in metrics for name in metric.names]
     primary = prepared.primary or names[0]
     if primary not in names:

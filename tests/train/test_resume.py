@@ -1,0 +1,283 @@
+"""A run that was stopped anywhere and started again ends as one that was not: bit for bit, with dropout on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from tiny_models import Kind, Tiny
+from tiny_training import STEPS, Weights, losses_of, newest, same, teach, weights_of
+
+from afters.errors import RunFolderError
+from afters.model.adapters import wrap
+from afters.model.load import Loaded, load
+from afters.train import checkpoint
+
+Load = Callable[[], Loaded]
+
+
+class Ended(NamedTuple):
+    """All that a run leaves."""
+
+    weights: Weights
+    checkpoint: dict[str, Weights]
+    losses: list[float]
+    progress: object
+
+
+class Stopped(BaseException):
+    """What stands for a kill: nothing in the loop may catch it."""
+
+
+def ended(loaded: Loaded, folder: Path) -> Ended:
+    state = json.loads((checkpoint.saved(folder / "checkpoints")[-1] / "state.json").read_text())
+    return Ended(weights_of(loaded), newest(folder), losses_of(folder), state["progress"])
+
+
+def assert_equal(found: Ended, expected: Ended) -> None:
+    assert same(found.weights, expected.weights)
+    assert found.checkpoint.keys() == expected.checkpoint.keys()
+    assert all(same(tensors, expected.checkpoint[name]) for name, tensors in found.checkpoint.items())
+    assert found.losses == expected.losses
+    assert found.progress == expected.progress
+
+
+def stop_after(step: int) -> Callable[[int, int, float], None]:
+    def on_step(done: int, steps: int, loss: float) -> None:
+        if done == step:
+            raise Stopped
+
+    return on_step
+
+
+def plain(tiny: Tiny, kind: Kind) -> Load:
+    return lambda: load(tiny(kind), precision="fp32", for_training=True)
+
+
+def with_lora(tiny: Tiny) -> Load:
+    def loaded() -> Loaded:
+        made = load(tiny("t5"), precision="fp32", for_training=True)
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            wrap(made.network.module, rank=2, alpha=8.0, dropout=0.1, targets=["all-linear"])
+        return made
+
+    return loaded
+
+
+Unbroken = Callable[[str], Ended]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
+    """Tell how a run through ends, by what is taught; each is made once."""
+
+    @cache
+    def run(name: str) -> Ended:
+        loaded, folder = loader(tiny, name)(), tmp_path_factory.mktemp("unbroken")
+        teach(loaded, folder)
+        return ended(loaded, folder)
+
+    return run
+
+
+def loader(tiny: Tiny, name: str) -> Load:
+    return with_lora(tiny) if name == "lora" else plain(tiny, "t5" if name == "t5" else "llama")
+
+
+@pytest.mark.parametrize(("kind", "stops"), [("t5", range(1, STEPS + 1)), ("llama", (2, 6, 11))])
+def test_a_run_stopped_at_any_step_ends_as_one_that_was_not(
+    tiny: Tiny, kind: Kind, stops: Sequence[int], unbroken: Unbroken, tmp_path: Path
+) -> None:
+    load_it = plain(tiny, kind)
+    expected = unbroken(kind)
+    assert len(expected.losses) == STEPS
+    for step in stops:
+        folder = tmp_path / str(step)
+        with pytest.raises(Stopped):
+            teach(load_it(), folder, on_step=stop_after(step))
+        steps: list[int] = []
+        loaded = load_it()
+        torch.manual_seed(step)  # what else the process draws must not matter
+        teach(loaded, folder, on_step=lambda done, total, loss, told=steps: told.append(done))  # type: ignore[misc]
+        assert steps == list(range((step - 1) // 3 * 3 + 1, STEPS + 1)), "it goes on from the checkpoint before"
+        assert_equal(ended(loaded, folder), expected)
+
+
+def test_an_adapter_goes_on_where_it_stopped(tiny: Tiny, unbroken: Unbroken, tmp_path: Path) -> None:
+    """In other trainers a resumed run has dropped the adapter without a word."""
+    load_it = with_lora(tiny)
+    expected = unbroken("lora")
+    assert all("lora_" in name for name in expected.checkpoint["weights.safetensors"])
+    for step in (2, 7):
+        with pytest.raises(Stopped):
+            teach(load_it(), tmp_path / str(step), on_step=stop_after(step))
+        loaded = load_it()
+        teach(loaded, tmp_path / str(step))
+        assert_equal(ended(loaded, tmp_path / str(step)), expected)
+
+
+def test_a_run_stopped_again_and_again_still_arrives(tiny: Tiny, unbroken: Unbroken, tmp_path: Path) -> None:
+    load_it = plain(tiny, "t5")
+    for step in (2, 4, 5, 8, 12):
+        with pytest.raises(Stopped):
+            teach(load_it(), tmp_path, on_step=stop_after(step))
+    loaded = load_it()
+    teach(loaded, tmp_path)
+    assert_equal(ended(loaded, tmp_path), unbroken("t5"))
+
+
+def test_a_run_that_is_done_is_not_run_again(tiny: Tiny, tmp_path: Path) -> None:
+    first, second = plain(tiny, "t5")(), plain(tiny, "t5")()
+    told = teach(first, tmp_path)
+    assert teach(second, tmp_path, on_step=stop_after(0), validate=lambda step: 1 / 0) == told
+    assert same(weights_of(first), weights_of(second))
+
+
+# What a disk can do
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def raise_a_digit(path: Path) -> None:
+    """One bit, and still JSON: the step is another one."""
+    text = path.read_text()
+    assert '"step": 6' in text
+    path.write_text(text.replace('"step": 6', '"step": 7', 1))
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "a bit of the weights": lambda place: flip(place / "weights.safetensors"),
+    "a bit of the moments": lambda place: flip(place / "optimizer.safetensors"),
+    "a bit of the best weights": lambda place: flip(place / "best.safetensors"),
+    "half of the weights": lambda place: os.truncate(place / "weights.safetensors", 900),
+    "no weights": lambda place: (place / "weights.safetensors").unlink(),
+    "a digit of the state": lambda place: raise_a_digit(place / "state.json"),
+    "half of the state": lambda place: os.truncate(place / "state.json", 40),
+    "a state that is a list": lambda place: (place / "state.json").write_text("[]") and None,  # type: ignore[func-returns-value]
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_from_a_damaged_checkpoint_the_run_falls_back_to_the_one_before(
+    tiny: Tiny, damage: str, unbroken: Unbroken, tmp_path: Path
+) -> None:
+    load_it = plain(tiny, "t5")
+    with pytest.raises(Stopped):
+        teach(load_it(), tmp_path, on_step=stop_after(8))
+    before, last = checkpoint.saved(tmp_path / "checkpoints")
+    assert (before.name, last.name) == ("step-000003", "step-000006")
+    DAMAGES[damage](last)
+    steps: list[int] = []
+    loaded = load_it()
+    teach(loaded, tmp_path, on_step=lambda done, total, loss: steps.append(done))
+    assert steps[0] == 4
+    assert_equal(ended(loaded, tmp_path), unbroken("t5"))
+
+
+def test_with_every_checkpoint_damaged_the_run_begins_again(tiny: Tiny, unbroken: Unbroken, tmp_path: Path) -> None:
+    load_it = plain(tiny, "t5")
+    with pytest.raises(Stopped):
+        teach(load_it(), tmp_path, on_step=stop_after(8))
+    for place in checkpoint.saved(tmp_path / "checkpoints"):
+        flip(place / "weights.safetensors")
+    loaded = load_it()
+    teach(loaded, tmp_path)
+    assert_equal(ended(loaded, tmp_path), unbroken("t5"))
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_a_checkpoint_interrupted_at_any_moment_is_as_if_it_had_not_been_begun(
+    tiny: Tiny, call: int, unbroken: Unbroken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second checkpoint stops before its 1st, 2nd, … file reaches the disk, and last after the rename."""
+    load_it, syncs, sync = plain(tiny, "t5"), 0, checkpoint._sync
+
+    def failing(path: Path) -> None:
+        nonlocal syncs
+        syncs += "step-000006" in str(path) or (path.name == "checkpoints" and (path / "step-000006").is_dir())
+        if syncs == call:
+            raise Stopped
+        sync(path)
+
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(checkpoint, "_sync", failing)
+        teach(load_it(), tmp_path, on_step=stop_after(8))
+    loaded = load_it()
+    teach(loaded, tmp_path)
+    assert_equal(ended(loaded, tmp_path), unbroken("t5"))
+    assert not list((tmp_path / "checkpoints").glob(".draft-*"))
+
+
+def test_a_half_written_draft_is_ignored_and_removed(tiny: Tiny, unbroken: Unbroken, tmp_path: Path) -> None:
+    load_it, draft = plain(tiny, "t5"), tmp_path / "checkpoints" / ".draft-step-000099"
+    draft.mkdir(parents=True)
+    (draft / "weights.safetensors").write_bytes(b"half")
+    loaded = load_it()
+    teach(loaded, tmp_path)
+    assert_equal(ended(loaded, tmp_path), unbroken("t5"))
+    assert not draft.exists()
+
+
+def test_the_log_of_an_interrupted_run_has_no_line_twice_and_no_half_line(tiny: Tiny, tmp_path: Path) -> None:
+    load_it = plain(tiny, "t5")
+    with pytest.raises(Stopped):
+        teach(load_it(), tmp_path, on_step=stop_after(5))
+    with (tmp_path / "steps.jsonl").open("a") as file:
+        file.write('{"step": 5, "lo')
+    teach(load_it(), tmp_path)
+    assert len(losses_of(tmp_path)) == STEPS
+
+
+def test_only_the_two_newest_checkpoints_are_kept_by_number_not_by_spelling(tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.AdamW([weight])
+    for step in (999_998, 999_999, 1_000_000):
+        progress = checkpoint.Progress(step=step)
+        checkpoint.save(tmp_path, progress, weights={"w": weight}, optimizer=optimizer, best=None)
+    assert [place.name for place in checkpoint.saved(tmp_path)] == ["step-999999", "step-1000000"]
+
+
+def test_a_checkpoint_of_another_model_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    teach(plain(tiny, "t5")(), tmp_path)
+    with pytest.raises(RunFolderError, match="of another model"):
+        teach(plain(tiny, "llama")(), tmp_path)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tiny_training import teach
+from afters.model.load import load
+
+def on_step(step, steps, loss):
+    if step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+teach(load(Path(sys.argv[1]), precision="fp32", for_training=True), Path(sys.argv[2]), on_step=on_step)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [1, 5, 9])
+def test_a_killed_process_is_gone_on_with_by_another(tiny: Tiny, step: int, unbroken: Unbroken, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tiny("t5")), str(tmp_path), str(step)]
+    place = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    assert subprocess.run(command, env=place, check=False).returncode == -signal.SIGKILL
+    load_it = plain(tiny, "t5")
+    loaded = load_it()
+    teach(loaded, tmp_path)
+    assert_equal(ended(loaded, tmp_path), unbroken("t5"))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from afters.train.settings import LoraSettings, TrainSettings
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"epochs": 0}, {"epochs": -1}, {"epochs": float("inf")}, {"epochs": float("nan")}, {"batch_rows": 0}),
+        *({"learning_rate": 0}, {"learning_rate": float("inf")}, {"learning_rate": "fast"}, {"token_budget": 0}),
+        *({"warmup": 1}, {"warmup": -0.1}, {"schedule": "cosin"}, {"method": "qlora"}, {"clip": 0}),
+        *({"betas": (1.0, 0.9)}, {"betas": (-0.1, 0.9)}, {"betas": (0.9,)}, {"weight_decay": -1}),
+        *({"window_steps": 0}, {"validations": 0}, {"patience": 0}, {"keep_best_by": "luck"}),
+        *({"lora": {"rank": 0}}, {"lora": {"alpha": 0}}, {"lora": {"dropout": 1}}, {"lora": {"targets": ()}}),
+        *({"batch_size": 8}, {"lora": {"r": 8}}),
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_used_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TrainSettings(**wrong)
+
+
+def test_settings_never_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        TrainSettings().epochs = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("settings", [TrainSettings, LoraSettings])
+def test_every_setting_has_its_sentence(settings: type[TrainSettings] | type[LoraSettings]) -> None:
+    for name, field in settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name

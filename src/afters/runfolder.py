@@ -31,6 +31,9 @@ from afters.metrics.table import metric_for
 from afters.records import Case, ChoiceScore, Comparison, Example, Prediction, Result, Row, Score, Shot
 from afters.report.told import Told
 
+LONE_SURROGATES = "backslashreplace"
+"""A lone surrogate, which JSON can bring and UTF-8 cannot hold, is written as its escape; JSON reads that back."""
+
 
 class RunFolder:
     """One run on disk. Every file appears whole or not at all."""
@@ -58,7 +61,7 @@ class RunFolder:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.draft")
-        with draft.open("w", encoding="utf-8") as file:
+        with draft.open("w", encoding="utf-8", errors=LONE_SURROGATES) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -106,7 +109,7 @@ class RunFolder:
         known = {made.example: made for made in (_prediction(json.loads(line)) for line in whole)}
 
         def keep(batch: list[Prediction]) -> None:
-            with path.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8", errors=LONE_SURROGATES) as file:
                 file.writelines(json.dumps(asdict(prediction), ensure_ascii=False) + "\n" for prediction in batch)
 
         return known, keep

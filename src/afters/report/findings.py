@@ -110,28 +110,25 @@ def _score_cell(score: Score | None, *, best: float) -> Cell:
 
 
 def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    columns = ("Comparison", "Score", "Verdict", "From → to", "Difference", "p", "Better / worse / same")
     confidence = f"{comparisons[0].confidence * 100:g} % interval"
-    columns = ("Comparison", "Score", "From", "To", "Difference", confidence)
-    more = ("p", "Corrected p", "Better / worse / same", "Verdict")
-    caption = "What changed, on the same rows; differences are in the score's own unit"
+    caption = f"What changed on the same rows, in the score's own unit, with its {confidence}"
     rows = tuple(_comparison_row(comparison) for comparison in comparisons)
-    return Table(caption, (*columns, *more), rows, text_columns=frozenset({0, 1, 9}))
+    return Table(caption, columns, rows, text_columns=frozenset({0, 1, 2}))
 
 
 def _comparison_row(comparison: Comparison) -> tuple[Cell, ...]:
     flips = " / ".join(count(value) for value in (comparison.better, comparison.worse, comparison.same))
     notes = [comparison.task, "primary" if comparison.primary else ""]
+    corrected = f"corrected {probability(comparison.p_corrected)}"
     return (
         Cell(against(comparison), note=", ".join(filter(None, notes))),
         Cell(comparison.metric),
-        Cell(number(comparison.before_value)),
-        Cell(number(comparison.after_value)),
-        Cell(signed(comparison.difference), tone="strong"),
-        Cell(span(comparison.low, comparison.high, sign=True)),
-        Cell(probability(comparison.p_value)),
-        Cell(probability(comparison.p_corrected)),
-        Cell(flips),
         Cell(VERDICTS[comparison.verdict], tone=TONES[comparison.verdict]),
+        Cell(f"{number(comparison.before_value)} → {number(comparison.after_value)}"),
+        Cell(signed(comparison.difference), note=span(comparison.low, comparison.high, sign=True), tone="strong"),
+        Cell(probability(comparison.p_value), note=corrected),
+        Cell(flips),
     )
 
 

@@ -28,7 +28,7 @@ STYLES: dict[Tone, str] = {
 LONGEST = 320
 """Letters of a question or an answer that are shown here; the page shows all."""
 
-ON_THE_PAGE = frozenset({"From", "To", "p", "Better / worse / same"})
+ON_THE_PAGE = frozenset({"From → to", "Better / worse / same"})
 """Columns that would make a table wider than a shell; the page has them."""
 
 _PLAIN = str.maketrans({"−": "-", "–": "-", "…": "...", "→": "->"})
@@ -43,7 +43,7 @@ def print_document(document: Document, console: Console, *, page: Path | str | N
     for section in ("scores", "comparisons"):
         for block in document.section(section).blocks:
             if isinstance(block, Table):
-                say.table(block)
+                say.table(block, notes=section == "comparisons")
     for block in document.section("rows").blocks:
         if isinstance(block, JudgedRows):
             say.rows(block)
@@ -78,7 +78,7 @@ class _Writer:
         word = self.text(f"{finding.word}. ", style=STYLES[finding.tone])
         self.show(word.append_text(self.text(finding.sentence)))
 
-    def table(self, table: Table) -> None:
+    def table(self, table: Table, *, notes: bool) -> None:
         grid = Grid(box=box.SIMPLE_HEAD, title=self.text(table.caption), title_justify="left", title_style="dim")
         shown = [place for place, column in enumerate(table.columns) if column not in ON_THE_PAGE]
         for place in shown:
@@ -86,12 +86,13 @@ class _Writer:
             grid.add_column(self.text(table.columns[place]), justify=justify, overflow="fold")
         for row in table.rows:
             head = self.text(row[0].text, style=STYLES[row[0].tone])
-            grid.add_row(head, *(self.cell(row[place]) for place in shown[1:]))
+            grid.add_row(head, *(self.cell(row[place], note=notes) for place in shown[1:]))
         self.show(grid)
 
-    def cell(self, cell: Cell) -> Text:
+    def cell(self, cell: Cell, *, note: bool) -> Text:
+        """Return a cell, with its note below, as an interval under a difference; the page has every note."""
         said = self.text(cell.text, style=STYLES[cell.tone])
-        return said.append_text(self.text(f"\n{cell.note}", style="dim")) if cell.note else said
+        return said.append_text(self.text(f"\n{cell.note}", style="dim")) if note and cell.note else said
 
     def rows(self, block: JudgedRows) -> None:
         """Show the most improved and the most worsened row."""

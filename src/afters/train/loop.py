@@ -179,8 +179,8 @@ class _Run:
         self.optimizer.zero_grad()
         if self.bad_in_a_row >= BAD_STEPS:
             raise AftersError(
-                f"training stopped at step {self.progress.step + 1}: the gradient was not finite {BAD_STEPS} times in a "
-                "row\n  The last checkpoint is whole. Lower [train] learning_rate, or look for broken rows."
+                f"training stopped at step {self.progress.step + 1}: the gradient was not finite {BAD_STEPS} times in "
+                "a row\n  The last checkpoint is whole. Lower [train] learning_rate, or look for broken rows."
             )
 
     def _judge(self) -> float | None:

@@ -34,6 +34,9 @@ def test_one_problem_is_raised_as_itself_and_several_are_told_together() -> None
         raise_together([first, second])
     assert together.value.problems == (first, second)
     assert str(together.value) == "2 problems:\n- first\n- a.csv: second"
+    with pytest.raises(Problems) as nested:
+        raise_together([Problems([first]), second])
+    assert nested.value.problems == (first, second)
 
 
 def test_every_error_that_is_the_users_is_an_input_error() -> None:
@@ -54,8 +57,8 @@ def test_the_nearest_name_is_found_whatever_its_case() -> None:
 
 
 def test_an_unknown_name_is_told_with_the_choice_there_is() -> None:
-    assert unknown("verb", "zzz", ["run"]) == "unknown verb 'zzz'; (known: run)"
-    assert unknown("verb", "zzz", []) == "unknown verb 'zzz'; (known: none)"
+    assert unknown("verb", "zzz", ["run"]) == "unknown verb 'zzz' (known: run)"
+    assert unknown("verb", "zzz", []) == "unknown verb 'zzz' (known: none)"
     told = unknown("verb", "v7", [f"v{number:02}" for number in range(30)])
     assert told.endswith("v18, v19, …)")
     assert "v20" not in told

@@ -71,7 +71,7 @@ def save_tiny(kind: Kind, path: Path) -> None:
 
 
 def _spread(kind: Kind, name: str) -> float:
-    """The standard deviation of a weight; BART, which normalises after each layer, forgets its input when it is wide."""
+    """The standard deviation of a weight. BART normalises after each layer, and wide ones forget its input."""
     if "embed_positions" in name:
         return 1.0
     narrow = kind == "bart" or any(part in name for part in ("shared", "embed", "wte", "wpe"))

@@ -38,6 +38,8 @@ class Row(NamedTuple):
 
     task: str
     prompt: str
+    text: str
+    """What the prompt asks about, without the instruction and the solved problems."""
     answer: str
 
 
@@ -60,7 +62,7 @@ def row(seed: int, index: int, *, prose: Prose, task: str | None = None) -> Row:
         solved = [f"{_asked(shot, wording, layout)}\n{shot.answer}" for shot in shots]
         # As `afters.model.prompt` lays shots out: an empty line between them and before the question.
         prompt = "\n\n".join([*(shot for shot in solved if len(shot) <= LONGEST_SHOT), prompt])
-    return Row(chosen.name, prompt, problem.answer)
+    return Row(chosen.name, prompt, problem.text, problem.answer)
 
 
 def _asked(problem: Problem, wording: str, layout: str) -> str:

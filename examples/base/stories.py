@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from examples.base.material import blocks
 from examples.base.problem import Problem, Prose, Task
 from examples.base.slots import DRAWERS, Chance, facts, happens, pick
+from examples.base.tables import blocks
+
+
+class Verb(NamedTuple):
+    """What one can do with a thing."""
+
+    base: str
+    past: str
+    participle: str
+    to: str
+    """What goes before the other person: `from`, `to`; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """Somebody did something with a thing."""
 
-    verb: tuple[str, str, str, str]
-    """Base form, past, participle, and the preposition before the other person, if the verb takes one."""
+    verb: Verb
     who: str
     thing: str
     other: str
+    """Empty where the verb takes no other person."""
     where: str
     when: str
     paid: str
     """Empty where nothing was paid."""
 
     @property
-    def object(self) -> str:
-        """The thing and the other person: `a red kite to Mia`."""
-        return f"a {self.thing}{self.to_other}"
-
-    @property
-    def to_other(self) -> str:
+    def rest(self) -> str:
         """` to Mia`, or nothing."""
-        return f" {self.verb[3]} {self.other}" if self.verb[3] else ""
+        return f" {self.verb.to} {self.other}" if self.other else ""
 
     @property
     def price(self) -> str:
@@ -41,55 +47,42 @@ class Event:
     @property
     def active(self) -> str:
         """The event without place and day."""
-        return f"{self.who} {self.verb[1]} {self.object}{self.price}"
+        return f"{self.who} {self.verb.past} a {self.thing}{self.rest}{self.price}"
 
     @property
     def passive(self) -> str:
         """The same in the passive voice."""
-        return f"A {self.thing} was {self.verb[2]}{self.to_other} by {self.who}{self.price}"
+        return f"A {self.thing} was {self.verb.participle}{self.rest} by {self.who}{self.price}"
 
     def told(self, chance: Chance) -> str:
         """The event with place and day, in one of several orders."""
-        where = self.where if self.where.startswith("the ") else self.where
-        when = _on(self.when)
         forms = (
-            f"{self.active} in {where} {when}.",
-            f"{when[0].upper()}{when[1:]}, {self.active} in {where}.",
-            f"In {where}, {self.active} {when}.",
-            f"{self.passive} {when} in {where}.",
-            f"{self.active}. That was in {where}, {when}.",
-            f"It was {when} that {self.active} in {where}.",
+            f"{self.active} in {self.where} on {self.when}.",
+            f"On {self.when}, {self.active} in {self.where}.",
+            f"In {self.where}, {self.active} on {self.when}.",
+            f"{self.passive} on {self.when} in {self.where}.",
+            f"{self.active}. That was in {self.where}, on {self.when}.",
+            f"It was on {self.when} that {self.active} in {self.where}.",
         )
         return pick(chance, forms)
 
 
-def _on(when: str) -> str:
-    return f"on {when}"
+KINDS = ("person", "other", "thing", "place", "day", "amount")
+PAID = ("buy", "sell", "hire")
+"""What one does for money."""
 
 
 def _events(chance: Chance, count: int) -> list[Event]:
     """Return events that share no person, thing, place or day."""
-    names = [f"{kind}{index}" for index in range(count) for kind in ("person", "thing", "place", "day", "amount")]
-    drawn = facts([*names, *(f"person{index + count}" for index in range(count))], chance)
-    [table] = blocks("events.txt")
-    events = []
-    for index in range(count):
-        base, past, participle, to = (part.strip() for part in pick(chance, table).split("|"))
-        paid = drawn[f"amount{index}"] if base in ("buy", "sell", "hire") else ""
-        where = DRAWERS["room"](chance) if happens(chance, 0.4) else drawn[f"place{index}"]
-        events.append(
-            Event(
-                (base, past, participle, to),
-                *(
-                    drawn[f"{kind}{place}"]
-                    for kind, place in (("person", index), ("thing", index), ("person", index + count))
-                ),
-                where,
-                drawn[f"day{index}"],
-                paid,
-            )
-        )
-    return events
+    drawn = facts([f"{kind}{index}" for index in range(count) for kind in KINDS], chance)
+    return [_event(chance, *(drawn[f"{kind}{index}"] for kind in KINDS)) for index in range(count)]
+
+
+def _event(chance: Chance, who: str, other: str, thing: str, place: str, when: str, paid: str) -> Event:
+    [table] = blocks("events")
+    verb = Verb(*(part.strip() for part in pick(chance, table).split("|")))
+    where = DRAWERS["room"](chance) if happens(chance, 0.4) else place
+    return Event(verb, who, thing, other if verb.to else "", where, when, paid if verb.base in PAID else "")
 
 
 def _story(chance: Chance) -> tuple[list[Event], str]:
@@ -111,8 +104,8 @@ def question(chance: Chance, prose: Prose) -> Problem:
         (f"Who {past} the {event.thing}?", event.who),
         (f"What did {event.who} {base}?", f"a {event.thing}"),
         (f"What was {participle} by {event.who}?", f"a {event.thing}"),
-        (f"When did {event.who} {base} the {event.thing}?", _on(event.when)),
-        (f"On which day was the {event.thing} {participle}?", _on(event.when)),
+        (f"When did {event.who} {base} the {event.thing}?", f"on {event.when}"),
+        (f"On which day was the {event.thing} {participle}?", f"on {event.when}"),
         (f"Where did {event.who} {base} the {event.thing}?", f"in {event.where}"),
         (f"Where was the {event.thing} {participle}?", f"in {event.where}"),
     ]
@@ -139,7 +132,7 @@ def yes_or_no(chance: Chance, prose: Prose) -> Problem:
     thing = event.thing if true else facts(["thing"], chance)["thing"]
     if not true and len(events) > 1:
         thing = _one(chance, [other for other in events if other is not event]).thing
-    return Problem(text, "yes" if true else "no", {"question": f"Did {event.who} {event.verb[0]} a {thing}?"})
+    return Problem(text, "yes" if true else "no", {"question": f"Did {event.who} {event.verb.base} a {thing}?"})
 
 
 def _listing(kind: str) -> Task:
@@ -148,7 +141,7 @@ def _listing(kind: str) -> Task:
     def make(chance: Chance, prose: Prose) -> Problem:
         events, text = _story(chance)
         found = {
-            "people": [name for event in events for name in (event.who, event.other if event.verb[3] else "")],
+            "people": [name for event in events for name in (event.who, event.other)],
             "things": [event.thing for event in events],
             "places": [event.where for event in events],
             "days": [event.when for event in events],
@@ -188,9 +181,9 @@ def third_person(chance: Chance, prose: Prose) -> Problem:
     name, (he, his) = events[0].who, (("he", "his"), ("she", "her"))[int(chance.integers(2))]
     said, told = [], []
     for index, event in enumerate(events):
-        rest = f"{event.thing}{event.to_other} in {event.where} {_on(event.when)}."
-        said.append(f"I {event.verb[1]} my {rest}")
-        told.append(f"{he.capitalize() if index else name} {event.verb[1]} {his} {rest}")
+        rest = f"{event.thing}{event.rest} in {event.where} on {event.when}."
+        said.append(f"I {event.verb.past} my {rest}")
+        told.append(f"{he.capitalize() if index else name} {event.verb.past} {his} {rest}")
     return Problem(" ".join(said), " ".join(told), {"name": name, "he": he})
 
 

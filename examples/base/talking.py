@@ -84,7 +84,7 @@ def _labelling(table: str) -> Task:
     """A task that asks for the topic or the feeling of a sentence."""
 
     def make(chance: Chance, prose: Prose) -> Problem:
-        text, label, labels = material.labelled(chance, f"{table}.txt")
+        text, label, labels = material.labelled(chance, table)
         return Problem(text, label, {"labels": ", ".join(labels[place] for place in chance.permutation(len(labels)))})
 
     wordings = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -46,13 +47,14 @@ def test_likelihoods_of_choices_are_those_of_a_plain_forward_whatever_the_batch(
 
 def plain_likelihood(loaded: Loaded, example: Example, choice: str) -> tuple[float, int]:
     """Written out with one forward of one row and no padding."""
-    module, prompt = loaded.network.module, loaded.prompter.prompt(example).ids
+    module: Any = loaded.network.module
+    prompt = loaded.prompter.prompt(example).ids
     answer = loaded.prompter.choice(choice)
     if not answer:
         return 0.0, 0
     with torch.no_grad():
-        if module.config.is_encoder_decoder:  # type: ignore[union-attr]
-            start = module.config.decoder_start_token_id  # type: ignore[union-attr]
+        if module.config.is_encoder_decoder:
+            start = module.config.decoder_start_token_id
             decoder = torch.tensor([[start, *answer[:-1]]])
             logits = module(input_ids=torch.tensor([prompt]), decoder_input_ids=decoder).logits[0]
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tiny_models import KINDS, Kind, Tiny
@@ -18,11 +20,11 @@ ONE_BATCH = 10_000
 
 def rows(loaded: Loaded) -> list[Pair]:
     """Eight rows with prompts of 3 to 17 tokens: four answers of 2 tokens, four of 20."""
-    vocabulary = loaded.network.module.config.vocab_size
+    module: Any = loaded.network.module
     chance = torch.Generator().manual_seed(3)
     lengths = [(3, 2), (17, 20), (9, 2), (5, 20), (12, 20), (4, 2), (8, 20), (11, 2)]
     return [
-        Pair(*(torch.randint(3, vocabulary, (length,), generator=chance).tolist() for length in pair))
+        Pair(*(torch.randint(3, module.config.vocab_size, (length,), generator=chance).tolist() for length in pair))
         for pair in lengths
     ]
 
@@ -36,7 +38,7 @@ def gradient(loaded: Loaded) -> Tensor:
 
 
 def calm(loaded: Loaded) -> None:
-    """Halve the wide matrices of the tiny models twice, so that fp32's rounding is not multiplied by layer after layer."""
+    """Halve the wide matrices of the tiny models twice, so that layers do not multiply fp32's rounding."""
     with torch.no_grad():
         for weight in loaded.network.module.parameters():
             weight.mul_(0.25 if weight.ndim > 1 else 1.0)
@@ -60,7 +62,7 @@ def test_a_step_has_one_loss_and_gradient_however_it_is_cut(
     """`Seq2SeqTrainer` of transformers 5.23 gives 5.924, 11.848 and 47.214 for the three cuts of such a step."""
     loaded = load(tiny(kind), precision="fp32")
     calm(loaded)
-    loaded.network.module.to(dtype)  # type: ignore[arg-type]
+    loaded.network.module.to(dtype)
     pairs = rows(loaded)
     whole = backward(loaded.network, pairs, tokens=ONE_BATCH, precision="fp32")
     expected = gradient(loaded)
@@ -149,10 +151,10 @@ def test_the_end_token_is_taught_even_where_it_is_also_the_padding(tiny: Tiny, k
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_head_at_chosen_places_says_what_the_whole_head_says_there(tiny: Tiny, kind: Kind) -> None:
-    module = load(tiny(kind), precision="fp32").network.module
+    module: Any = load(tiny(kind), precision="fp32").network.module
     ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])
     keep = torch.tensor([[False, True, False, True], [True, False, False, False]])
-    inputs = {"input_ids": ids, **({"decoder_input_ids": ids} if module.config.is_encoder_decoder else {})}  # type: ignore[union-attr]
+    inputs = {"input_ids": ids, **({"decoder_input_ids": ids} if module.config.is_encoder_decoder else {})}
     with torch.no_grad():
         whole = module(**inputs).logits
         with head_only_at(module, keep):

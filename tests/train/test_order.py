@@ -48,7 +48,7 @@ def test_a_window_holds_the_next_rows_of_the_line_whatever_its_size() -> None:
 
 
 def test_the_rows_of_a_step_depend_on_nothing_but_seed_and_step() -> None:
-    """A resumed run asks for a late step first; a run over more epochs sees the same rows as long as windows are whole."""
+    """A resumed run asks for a late step first; a longer run sees the same rows as long as windows are whole."""
     forward, backward, longer = order(61), order(61), order(61, epochs=9)
     steps = list(range(forward.steps))
     assert {step: forward.rows(step) for step in steps} == {step: backward.rows(step) for step in reversed(steps)}

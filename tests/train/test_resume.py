@@ -59,6 +59,10 @@ def stop_after(step: int) -> Callable[[int, int, float], None]:
     return on_step
 
 
+def noting(steps: list[int]) -> Callable[[int, int, float], None]:
+    return lambda done, total, loss: steps.append(done)
+
+
 def plain(tiny: Tiny, kind: Kind) -> Load:
     return lambda: load(tiny(kind), precision="fp32", for_training=True)
 
@@ -105,10 +109,9 @@ def test_a_run_stopped_at_any_step_ends_as_one_that_was_not(
         folder = tmp_path / str(step)
         with pytest.raises(Stopped):
             teach(load_it(), folder, on_step=stop_after(step))
-        steps: list[int] = []
-        loaded = load_it()
+        steps, loaded = list[int](), load_it()
         torch.manual_seed(step)  # what else the process draws must not matter
-        teach(loaded, folder, on_step=lambda done, total, loss, told=steps: told.append(done))  # type: ignore[misc]
+        teach(loaded, folder, on_step=noting(steps))
         assert steps == list(range((step - 1) // 3 * 3 + 1, STEPS + 1)), "it goes on from the checkpoint before"
         assert_equal(ended(loaded, folder), expected)
 
@@ -159,6 +162,10 @@ def raise_a_digit(path: Path) -> None:
     path.write_text(text.replace('"step": 6', '"step": 7', 1))
 
 
+def write_a_list(path: Path) -> None:
+    path.write_text("[]")
+
+
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "a bit of the weights": lambda place: flip(place / "weights.safetensors"),
     "a bit of the moments": lambda place: flip(place / "optimizer.safetensors"),
@@ -167,7 +174,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "no weights": lambda place: (place / "weights.safetensors").unlink(),
     "a digit of the state": lambda place: raise_a_digit(place / "state.json"),
     "half of the state": lambda place: os.truncate(place / "state.json", 40),
-    "a state that is a list": lambda place: (place / "state.json").write_text("[]") and None,  # type: ignore[func-returns-value]
+    "a state that is a list": lambda place: write_a_list(place / "state.json"),
 }
 
 
@@ -183,7 +190,7 @@ def test_from_a_damaged_checkpoint_the_run_falls_back_to_the_one_before(
     DAMAGES[damage](last)
     steps: list[int] = []
     loaded = load_it()
-    teach(loaded, tmp_path, on_step=lambda done, total, loss: steps.append(done))
+    teach(loaded, tmp_path, on_step=noting(steps))
     assert steps[0] == 4
     assert_equal(ended(loaded, tmp_path), unbroken("t5"))
 

@@ -26,10 +26,10 @@ PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 
 
 def find(name: str, *, relative_to: Path | None = None) -> Path:
-    """Return the folder of the model called `name`: embedded, a folder, or one already downloaded from a hub.
+    """Return the folder of the model called `name`: embedded, a folder, or one of a hub.
 
-    A relative path is taken from `relative_to`, the study's own folder, then from the working folder. A name is
-    looked up on a hub last, and only in the local cache unless the environment allows the network.
+    A relative path is taken from `relative_to`, the study's own folder, then from the working folder. Only a name that
+    is neither, and looks like `owner/name`, is looked up on the hub, where HF_HUB_OFFLINE=1 keeps to what is cached.
     """
     if name in EMBEDDED:
         return checked(EMBEDDED[name], name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from afters.data.demo import write
 from afters.data.task import TaskSettings
-from afters.study.settings import BeforeSettings, JudgeSettings, Study
+from afters.study.settings import BeforeSettings, JudgeSettings, ModelSettings, Study
 from afters.train.settings import TrainSettings
 
 
@@ -28,7 +28,9 @@ def write_demo(folder: Path, *, seed: int) -> Study:
                 smallest_effect=0.05,
             ),
         ),
+        # Two solved chats stand before the question: longer than what a T5 is asked by default, not than it can read.
+        model=ModelSettings(max_prompt_tokens=1024),
         before=BeforeSettings(shots=(0, 1, 2)),
-        train=TrainSettings(epochs=12, batch_rows=32, learning_rate=2e-3),
+        train=TrainSettings(epochs=10, batch_rows=16, learning_rate=1.5e-3),
         judge=JudgeSettings(max_new_tokens=80),
     )

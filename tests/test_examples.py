@@ -1,0 +1,106 @@
+"""Every example and the README's own lines run, small, on the embedded base."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from afters.config import read_study
+from afters.errors import InputError
+from afters.runfolder import RunFolder
+from afters.study.run import run
+
+HOUSE = Path(__file__).resolve().parents[1]
+
+SMALL = (
+    *("train.epochs=1", "train.batch_rows=8", "train.validations=1", "before.shots=[0, 1]"),
+    *("judge.max_new_tokens=8", "seed=1"),
+)
+
+
+def write_tickets(path: Path, *, rows: int = 40) -> None:
+    teams = ("billing", "delivery", "repairs")
+    lines = [f"Ticket {number}: the {teams[number % 3]} went wrong,{teams[number % 3]}" for number in range(rows)]
+    path.write_text("\n".join(["message,team", *lines]) + "\n")
+
+
+def write_dialogues(folder: Path) -> None:
+    """Write dialogues of our own in DialogSum's shape."""
+    folder.mkdir()
+    for side, count in (("train", 24), ("dev", 6), ("test", 6)):
+        with (folder / f"dialogsum.{side}.jsonl").open("w") as file:
+            for number in range(count):
+                told = f"#Person1# sells {number} {side} apples to #Person2#."
+                dialogue = f"#Person1#: {number} {side} apples?\n#Person2#: Yes, please."
+                names = ["summary1", "summary2", "summary3"] if side == "test" else ["summary"]
+                file.write(json.dumps({"dialogue": dialogue, **dict.fromkeys(names, told)}) + "\n")
+
+
+def test_every_study_in_examples_is_tested_here() -> None:
+    assert {path.name for path in (HOUSE / "examples").glob("*.toml")} == {"dialogsum.toml", "own-csv.toml"}
+
+
+def test_the_example_of_one_s_own_csv_runs(tmp_path: Path) -> None:
+    write_tickets(tmp_path / "tickets.csv")
+    study = read_study(HOUSE / "examples" / "own-csv.toml", changes=SMALL)
+    told = run(study, out=tmp_path / "run", folder=tmp_path)
+    assert told.headline.metric == "exact_match" and (tmp_path / "run" / "report.html").is_file()
+
+
+def test_the_dialogsum_example_runs_on_rows_of_its_shape(tmp_path: Path) -> None:
+    write_dialogues(tmp_path / "dialogsum")
+    study = read_study(HOUSE / "examples" / "dialogsum.toml", changes=SMALL)
+    told = run(study, out=tmp_path / "run", folder=tmp_path)
+    case = told.result("after", task="dialogsum").cases[0]
+    assert told.headline.metric == "rouge1" and len(case.examples[0].references) == 3
+
+
+@pytest.mark.data
+def test_the_dialogsum_example_runs_on_a_share_of_the_real_rows(tmp_path: Path, data_folder: Path) -> None:
+    limits = ("task.train_limit=16", "task.validation_limit=4", "task.test_limit=4")
+    study = read_study(HOUSE / "examples" / "dialogsum.toml", changes=(*SMALL, *limits))
+    told = run(study, out=tmp_path / "run", folder=data_folder)
+    assert told.headline.cases == 4
+    account = RunFolder.opened(tmp_path / "run").read_json("data.json")["dialogsum"]
+    assert account["train"]["read"] == 12_460
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (HOUSE / "README.md").read_text(), flags=re.DOTALL)
+
+
+def test_the_readme_s_study_and_its_lines_of_python_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (study,) = blocks("toml")
+    (script,) = blocks("python")
+    monkeypatch.chdir(tmp_path)
+    write_tickets(tmp_path / "tickets.csv")
+    quick = "\n[train]\nepochs = 1\nvalidations = 1\n"
+    (tmp_path / "tickets.toml").write_text(re.sub(r"\n\[train\]\n(?:.+\n)+", quick, study))
+    (tmp_path / "lines.py").write_text(script)
+    runpy.run_path(str(tmp_path / "lines.py"))
+    assert "exact_match" in capsys.readouterr().out
+
+
+def test_the_readme_is_short() -> None:
+    assert len((HOUSE / "README.md").read_text().splitlines()) < 150
+
+
+def test_the_docs_lines_of_python_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for page in sorted((HOUSE / "docs").glob("*.md")):
+        for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)):
+            script = tmp_path / f"{page.stem}-{number}.py"
+            script.write_text(block)
+            runpy.run_path(str(script))
+    assert "'rouge1': 0.89" in capsys.readouterr().out
+
+
+def test_too_few_rows_are_told(tmp_path: Path) -> None:
+    write_tickets(tmp_path / "tickets.csv", rows=2)
+    with pytest.raises(InputError, match=r"tickets\.csv"):
+        run(read_study(HOUSE / "examples" / "own-csv.toml"), out=tmp_path / "run", folder=tmp_path)

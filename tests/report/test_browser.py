@@ -16,12 +16,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *(
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--hide-scrollbars",
-        "--virtual-time-budget=2000",
-    ),
+    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
+    *("--virtual-time-budget=2000", "--enable-logging=stderr", "--v=1"),
 )
 
 PROBE = """<!doctype html><title>probe</title><iframe id="page" width="{width}" height="900" srcdoc="{page}"></iframe>

@@ -96,7 +96,7 @@ def test_score_prints_the_signature_and_the_unjudged(folder: Path) -> None:
         (("run", "study.toml", "--strict", "--set", "task.source=broken.jsonl"), "broken.jsonl:3:"),
         (("run", "study.toml", "--strict", "--set", "task.source=unanswered.csv"), "unanswered.csv:4:team"),
         (("run", "study.toml", "--strict", "--set", "task.source=latin.csv"), "the byte 0xe9"),
-        (("report", "nowhere"), "no run in 'nowhere'"),
+        (("report", "nowhere"), "no finished run in 'nowhere'"),
         (("templates", "dialogsom"), "did you mean 'dialogsum'"),
         (("score", "--metric", "rogue", "--predictions", "a", "--references", "b"), "did you mean 'rouge'"),
     ],

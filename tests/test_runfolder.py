@@ -93,7 +93,7 @@ def test_results_of_several_tasks_and_labels_stand_side_by_side(tmp_path: Path) 
     folder = RunFolder(tmp_path)
     for task, label in (("chats", "before"), ("chats", "after"), ("words", "before")):
         folder.keep_result(result(label, task=task, identity={**IDENTITY, "which": task + label}))
-    assert {task: set(labels) for task, labels in RunFolder.opened(tmp_path).results().items()} == {
+    assert {task: set(labels) for task, labels in RunFolder(tmp_path).results().items()} == {
         "chats": {"before", "after"},
         "words": {"before"},
     }
@@ -214,7 +214,7 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(RunFolderError, match="no run in"):
+        with pytest.raises(RunFolderError, match="no finished run in"):
             RunFolder.opened(path)
 
 

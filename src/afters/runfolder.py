@@ -48,11 +48,11 @@ class RunFolder:
     @classmethod
     def opened(cls, path: Path) -> RunFolder:
         """Return the run in `path`; an error when there is none."""
-        if not (path / "results" / "index.json").is_file():
+        if not (path / "verdict.json").is_file():
             raise RunFolderError(
-                f"no run in '{path}'",
-                expected="a folder that `afters run` has made, with results/index.json",
-                hint="Name the run's own folder, as runs/NAME.",
+                f"no finished run in '{path}'",
+                expected="a folder that `afters run` has made, with a verdict.json",
+                hint="Name the run's own folder, as runs/NAME; one that was interrupted goes on when run again.",
             )
         return cls(path)
 
@@ -125,6 +125,10 @@ class RunFolder:
         (folder / "answers.jsonl").unlink(missing_ok=True)
         self.enter(result.task, result.label, folder.name)
 
+    def forget_labels(self) -> None:
+        """Empty the index, so that it tells of this run's Results alone; the Results themselves stay."""
+        self.write_json("results/index.json", {})
+
     def enter(self, task: str, label: str, key: str) -> None:
         """Enter a Result's key in the index."""
         index = self.read_json("results/index.json")
@@ -170,7 +174,7 @@ class RunFolder:
             metric=metric_for(primary),
             steps=tuple(self.steps()),
             validation_name=making["validation_name"],
-            data=data[comparisons[0].task],
+            data=_together(data),
             settings=tomllib.loads((self.path / "study.toml").read_text(encoding="utf-8")),
             versions=making["versions"],
             not_measured=tuple(making["not_measured"]),
@@ -179,10 +183,10 @@ class RunFolder:
 
     def _costs(self, results: Sequence[Result]) -> dict[str, float]:
         """Return the seconds of every stage; of a stage done in several runs, those of the answers that stand."""
-        asked = {
-            f"{one.label}_seconds": sum(answer.seconds for case in one.cases for answer in case.predictions)
-            for one in results
-        }
+        asked: dict[str, float] = {}
+        for one in results:
+            seconds = sum(answer.seconds for case in one.cases for answer in case.predictions)
+            asked[f"{one.label}_seconds"] = asked.get(f"{one.label}_seconds", 0.0) + seconds
         return asked | {"training_seconds": sum(step["seconds"] for step in self.steps())}
 
     def _result_folder(self, identity: Mapping[str, str]) -> Path:
@@ -199,10 +203,32 @@ class RunFolder:
         return Result(label, task, made["identity"], tuple(map(_case, lines)), rows, scores, made["seconds"])
 
 
-def _place(result: Result) -> tuple[int, str]:
+def _place(result: Result) -> tuple[int, int]:
     """Order Results as they are told: before, with shots, the baseline, after."""
     order = {"before": 0, "nearest": 2, "after": 3}
-    return order.get(result.label, 1), result.label
+    return order.get(result.label, 1), int(result.identity["shots"].partition(":")[0])
+
+
+def _together(accounts: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the accounts of several tasks as one: rows added up, everything else told under its task's name."""
+    if len(accounts) == 1:
+        return next(iter(accounts.values()))
+    keys = ("read", "used", "set_aside")
+    sides = {
+        side: {key: sum(account[side][key] for account in accounts.values()) for key in keys}
+        for side in ("train", "validation", "test")
+    }
+    aside = [
+        {**entry, "reason": f"{task}: {entry['reason']}"}
+        for task, account in accounts.items()
+        for entry in account["set_aside"]
+    ]
+    lengths = {
+        f"{task} {what}": spread for task, account in accounts.items() for what, spread in account["lengths"].items()
+    }
+    cut = {f"{task} {side}": counts for task, account in accounts.items() for side, counts in account["cut"].items()}
+    notes = [f"{task}: {note}" for task, account in accounts.items() for note in account["notes"]]
+    return {**sides, "set_aside": aside, "lengths": lengths, "cut": cut, "notes": notes}
 
 
 def _with_tuples(content: Mapping[str, Any]) -> dict[str, Any]:

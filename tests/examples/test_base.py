@@ -46,11 +46,6 @@ def rows(task: str, *, count: int = 40, seed: int = 3) -> list[Row]:
     return [row(seed, index, prose=PROSE, task=task) for index in range(count)]
 
 
-def whole(index: int, *, task: str) -> Row:
-    """A row without solved examples before the question."""
-    return next(found for found in rows(task, count=200)[index:] if found.prompt.count(found.text) == 1)
-
-
 @pytest.fixture(scope="module")
 def pieces() -> Tokenizer:
     texts = [*PROSE, *(f"{found.prompt}\n{found.answer}" for name in TASKS for found in rows(name, count=10))]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from nltk.stem.porter import PorterStemmer  # type: ignore[import-untyped]
+from nltk.stem.porter import PorterStemmer
 
 from afters.metrics.porter import stem
 from afters.seeds import stream

@@ -177,3 +177,21 @@ def test_rows_in_are_rows_used_and_rows_set_aside(rows: Path, tiny: Tiny) -> Non
     assert sum(side["read"] for side in counts) == 61
     assert all(side["read"] == side["used"] + side["set_aside"] for side in counts)
     assert sum(entry["count"] for entry in account["set_aside"]) == 1
+
+
+def test_two_tasks_are_taught_together_and_judged_apart(rows: Path, tiny: Tiny) -> None:
+    settings = study(tiny("t5")).plain()
+    second = {**settings["task"][0], "name": "shouted", "wordings": ["WHICH TEAM? {{ message | upper }}"]}
+    told = run(study_of({**settings, "task": [settings["task"][0], second]}), out=rows / "run", folder=rows)
+    primaries = [comparison for comparison in told.comparisons if comparison.primary]
+    assert [comparison.task for comparison in primaries] == ["tickets", "shouted"]
+    assert all(comparison.p_corrected >= comparison.p_value for comparison in primaries)
+    accounts = json.loads((rows / "run" / "data.json").read_text()).values()
+    assert told.data["train"]["read"] == sum(account["train"]["read"] for account in accounts)
+    assert "shouted" in (rows / "run" / "report.html").read_text()
+
+
+def test_results_of_other_settings_are_not_told(rows: Path, tiny: Tiny) -> None:
+    run(study(tiny("t5")), out=rows / "run", folder=rows)
+    told = run(study(tiny("t5"), before={"shots": [0], "nearest": False}), out=rows / "run", folder=rows)
+    assert [result.label for result in told.results] == ["before", "after"]

@@ -91,7 +91,7 @@ def _count_out(account: dict[str, Any], rows: Sequence[SetAside]) -> None:
     train = account["train"]
     account["train"] = {**train, "used": train["used"] - len(rows), "set_aside": train["set_aside"] + len(rows)}
     examples = [{"source": row.source, "detail": row.detail} for row in rows[:5]]
-    entry = {"reason": rows[0].reason, "count": len(rows), "examples": examples}
+    entry = {"side": "train", "reason": rows[0].reason, "count": len(rows), "examples": examples}
     account["set_aside"] = [*account["set_aside"], entry]
 
 

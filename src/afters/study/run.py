@@ -86,15 +86,17 @@ def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell
         encode(task, prompter)
         tell.say(_rows_told(task))
     folder.claim("train", training_key(work))
+    folder.forget_labels()
     folder.write("study.toml", tomli_w.dumps(study.plain()))
     folder.write_json("data.json", {task.name: task.account for task in tasks})
     return work
 
 
 def _rows_told(task: TaskAtHand) -> str:
-    taught, aside = task.account["train"]["used"], sum(entry["count"] for entry in task.account["set_aside"])
+    taught = task.account["train"]["used"]
     judged = f"{len(task.validation):,} to validate, {len(task.test):,} to judge"
-    return f"{task.name}: {taught:,} rows to teach, {judged}, {aside:,} set aside"
+    aside = "".join(f"; set aside: {entry['count']:,} {entry['reason']}" for entry in task.account["set_aside"])
+    return f"{task.name}: {taught:,} rows to teach, {judged}{aside}"
 
 
 def _compare(

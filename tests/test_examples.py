@@ -22,7 +22,7 @@ SMALL = (
 )
 
 
-def write_tickets(path: Path, *, rows: int = 40) -> None:
+def write_tickets(path: Path, *, rows: int = 90) -> None:
     teams = ("billing", "delivery", "repairs")
     lines = [f"Ticket {number}: the {teams[number % 3]} went wrong,{teams[number % 3]}" for number in range(rows)]
     path.write_text("\n".join(["message,team", *lines]) + "\n")

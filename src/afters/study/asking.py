@@ -109,5 +109,7 @@ def _ask(work: Work, task: TaskAtHand, model: AskedLater, rows: Dataset, *, labe
 
 def _with_intervals(result: Result, metrics: Iterable[Metric], *, seed: int) -> Result:
     ends = {name: pair for metric in metrics for name, pair in interval(result, metric, seed=seed).items()}
-    scores = (replace(one, low=ends[one.name][0], high=ends[one.name][1]) for one in result.scores)
+    # One cluster alone has no interval.
+    known = {one.name: ends.get(one.name, (None, None)) for one in result.scores}
+    scores = (replace(one, low=known[one.name][0], high=known[one.name][1]) for one in result.scores)
     return replace(result, scores=tuple(scores))

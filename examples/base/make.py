@@ -2,8 +2,8 @@
 
     python -m examples.base.make --texts FOLDER --out src/afters/model/tiny
 
-What is fixed is the number of steps, so that the result does not depend on how fast the machine is. On 2 quiet cores
-the steps take under 20 minutes. A run that was stopped goes on where it was when the command is given again.
+What is fixed is the number of steps, so that the result does not depend on how fast the machine is. The
+model's card tells how long the steps took. A run that was stopped goes on where it was when the command is given again.
 """
 
 from __future__ import annotations
@@ -69,9 +69,6 @@ def begin(folder: Path, pieces: Tokenizer) -> None:
 
 def teach(loaded: Loaded, *, taught: tuple[str, ...], steps: int, work: Path) -> float:
     """Teach the model in the house's one loop and return the seconds that it took."""
-    module: Any = loaded.network.module
-    # The bias of T5's attention is learnt, for which torch's fused attention has no fast path on a CPU.
-    module.set_attn_implementation("eager")
     rows = list(teaching.pairs(steps * SETTINGS.batch_rows, taught=taught, prompter=loaded.prompter))
     began = time.monotonic()
     train(

@@ -134,6 +134,15 @@ def test_other_metrics_score_the_answers_that_stand(rows: Path, tiny: Tiny) -> N
     assert {score.name for score in told.result("after", task="tickets").scores} == {"exact_match", "bleu"}
 
 
+def test_the_same_metric_with_other_options_scores_the_answers_anew(rows: Path, tiny: Tiny) -> None:
+    mean = run(study(tiny("t5")), out=rows / "run", folder=rows).result("after", task="tickets").score("rouge1")
+    settings = study(tiny("t5")).plain()
+    settings["task"][0] |= {"best_reference": True}
+    told = run(study_of(settings), out=rows / "run", folder=rows, tell=Killer("tickets: before", after=0))
+    best = told.result("after", task="tickets").score("rouge1")
+    assert "best" in best.signature and "best" not in mean.signature
+
+
 def test_lora_leaves_an_adapter_and_the_base_as_it_was(rows: Path, tiny: Tiny) -> None:
     before = (tiny("llama") / "model.safetensors").read_bytes()
     told = run(study(tiny("llama"), train={"method": "lora", "epochs": 1}), out=rows / "run", folder=rows)

@@ -1,6 +1,6 @@
 """An Example becomes token ids: the only place where text meets a tokenizer.
 
-Text from rows is encoded as plain text: a user's `<|im_end|>` stays eight characters and never becomes a control
+Text from rows is encoded as plain text: a user's `<|im_end|>` stays ten characters and never becomes a control
 token. Control tokens are put between such segments here, and nowhere else; training and generation read the
 same ids for the same prompt.
 
@@ -65,11 +65,9 @@ class Prompter:
     def answer(self, text: str) -> tuple[int, ...]:
         """Encode an answer with the token that ends it."""
         ids = self._plain(text)
-        return (
-            (*self._before, *ids, *(self._after or self.end_ids[:1]))
-            if self.encoder_decoder
-            else (*ids, self.end_ids[0])
-        )
+        if self.encoder_decoder:
+            return (*self._before, *ids, *(self._after or self.end_ids[:1]))
+        return (*ids, self.end_ids[0])
 
     def choice(self, text: str) -> tuple[int, ...]:
         """Encode a choice to be scored: as an answer, without the token that ends it."""

@@ -97,7 +97,9 @@ def _ask(work: Work, task: TaskAtHand, model: AskedLater, rows: Dataset, *, labe
                 keep=keep,
                 on_answers=advance,
             )
-    elif list(result.rows) == [metric.name for metric in task.metrics]:
+    elif {(made.metric, made.signature) for made in result.scores} == {
+        (metric.name, metric.signature) for metric in task.metrics
+    }:
         return result
     else:  # The answers stand, but other scores were asked of them then.
         seconds = result.seconds

@@ -113,6 +113,19 @@ def test_weight_decay_pulls_on_matrices_only(tiny: Tiny, tmp_path: Path) -> None
         assert torch.equal(weight, weights[1][name]) == (weight.ndim == 1), name
 
 
+def test_the_embeddings_learn_at_a_rate_of_their_own(tiny: Tiny, tmp_path: Path) -> None:
+    """AdamW's first step moves every weight that has a gradient by the learning rate."""
+    moved = {}
+    for rate in (1.0, 3.0):
+        loaded = t5(tiny)
+        before = weights_of(loaded)
+        teach(loaded, tmp_path / str(rate), embedding_rate=rate, epochs=0.1, warmup=0.0, schedule="constant")
+        moved[rate] = {name: (weight - before[name]).abs().max() for name, weight in weights_of(loaded).items()}
+    for name, once in moved[1.0].items():
+        times = 3.0 if name.endswith(("shared.weight", "relative_attention_bias.weight")) else 1.0
+        assert float(moved[3.0][name]) == pytest.approx(times * float(once), rel=1e-3), name
+
+
 def test_the_log_has_a_line_for_each_step(tiny: Tiny, tmp_path: Path) -> None:
     teach(t5(tiny), tmp_path, warmup=0.5, schedule="linear", learning_rate=0.01)
     lines = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text().splitlines()]

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from afters.errors import AftersError
 from afters.model.load import Precision
@@ -94,7 +94,7 @@ class _Run:
         self.sign = 1.0 if higher_is_better else -1.0
         self.on_step = on_step
         self.weights = {name: weight for name, weight in network.module.named_parameters() if weight.requires_grad}
-        self.optimizer = _adamw(self.weights, settings)
+        self.optimizer = _adamw(network.module, self.weights, settings)
         self.order = Order(
             [len(pair.prompt) + len(pair.answer) for pair in pairs],
             seed=seed,
@@ -170,7 +170,7 @@ class _Run:
         """Move the weights; a gradient that is not finite moves nothing and is counted."""
         if finite:
             for group in self.optimizer.param_groups:
-                group["lr"] = share * self.settings.learning_rate
+                group["lr"] = share * group["highest_rate"]
             self.optimizer.step()
             self.bad_in_a_row = 0
         else:
@@ -225,16 +225,21 @@ class _Run:
             yield
 
 
-def _adamw(weights: Mapping[str, Tensor], settings: TrainSettings) -> torch.optim.AdamW:
-    matrices = [weight for weight in weights.values() if weight.ndim > 1]
-    others = [weight for weight in weights.values() if weight.ndim <= 1]
+def _adamw(module: nn.Module, weights: Mapping[str, Tensor], settings: TrainSettings) -> torch.optim.AdamW:
+    """Return AdamW with a group for matrices, one for embeddings, and one for what has no decay: biases and norms."""
+    embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
+    learning = list(weights.values())
+    rate, decay = settings.learning_rate, settings.weight_decay
     groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        _group([one for one in learning if id(one) not in embeddings and one.ndim > 1], rate=rate, decay=decay),
+        _group([one for one in learning if id(one) in embeddings], rate=settings.embedding_rate * rate, decay=decay),
+        _group([one for one in learning if one.ndim <= 1], rate=rate, decay=0.0),
     ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=settings.learning_rate, betas=settings.betas, fused=True
-    )
+    return torch.optim.AdamW([group for group in groups if group["params"]], betas=settings.betas, fused=True)
+
+
+def _group(weights: list[Tensor], *, rate: float, decay: float) -> dict[str, Any]:
+    return {"params": weights, "lr": rate, "highest_rate": rate, "weight_decay": decay}
 
 
 def _validation_steps(steps: int, times: int) -> frozenset[int]:

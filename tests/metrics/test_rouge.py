@@ -11,7 +11,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from afters.metrics.metric import reduce
-from afters.metrics.rouge import NAMES, Rouge, overlaps
+from afters.metrics.rouge import KINDS, NAMES, Rouge, overlaps
 from afters.records import Case, Example, Prediction
 from afters.seeds import stream
 
@@ -44,11 +44,12 @@ def case(answer: str | None, *references: str) -> Case:
 
 
 def differences(pairs: Sequence[tuple[str, str]], *, stem: bool) -> list[float]:
-    theirs = RougeScorer(list(NAMES), use_stemmer=stem)
+    theirs = RougeScorer(list(KINDS), use_stemmer=stem)
     found = []
     for reference, answer in pairs:
-        right, ours = theirs.score(reference, answer), overlaps(answer, reference=reference, stem=stem)
-        for name in NAMES:
+        right = theirs.score(reference, answer)
+        ours = overlaps(answer, reference=reference, stem=stem, kinds=tuple(KINDS))
+        for name in KINDS:
             found += [
                 abs(right[name].precision - ours[name].precision),
                 abs(right[name].recall - ours[name].recall),
@@ -72,14 +73,33 @@ def test_lines_of_few_different_words_score_as_in_rouge_score(stem: bool) -> Non
     assert max(differences(list(zip(texts[::2], texts[1::2], strict=True)), stem=stem)) < 1e-12
 
 
+def dialogsum(data_folder: Path, side: str) -> list[dict[str, str]]:
+    lines = (data_folder / "dialogsum" / f"dialogsum.{side}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("stem", [True, False])
 def test_dialogsum_scores_as_in_rouge_score(data_folder: Path, stem: bool) -> None:
-    lines = (data_folder / "dialogsum" / "dialogsum.test.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
+    rows = dialogsum(data_folder, "test")[:150]
     leads = ["\n".join(row["dialogue"].split("\n")[:3]) for row in rows]
     pairs = [(row[f"summary{k}"], lead) for row, lead in zip(rows, leads, strict=True) for k in (1, 2, 3)]
-    assert len(pairs) == 1500
+    assert max(differences(pairs, stem=stem)) < 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("stem", [True, False])
+def test_ten_thousand_pairs_score_as_in_rouge_score(data_folder: Path, stem: bool) -> None:
+    rows = dialogsum(data_folder, "train")
+    told, talks = [row["summary"] for row in rows], [row["dialogue"] for row in rows]
+    long = [talk for talk in talks if 100 <= len(talk.split()) <= 400]
+    pairs = [
+        *zip(told[:7000], told[1:7001], strict=True),  # another dialogue's summary
+        *zip(told[:2500], talks[:2500], strict=True),
+        *zip(long[:500], long[1:501], strict=True),
+    ]
+    assert len(pairs) == 10_000
     assert max(differences(pairs, stem=stem)) < 1e-12
 
 
@@ -135,3 +155,37 @@ def test_stemming_stands_in_the_signature() -> None:
     assert "stem:yes" in Rouge().signature
     assert "stem:no" in Rouge(stem=False).signature
     assert reduce(Rouge(stem=False), [Rouge(stem=False).observe(case("cats", "cat"))])["rouge1"] == 0
+
+
+def test_one_kind_alone_bears_its_name() -> None:
+    rouge = Rouge(kind="rouge3")
+    row = rouge.observe(case("It is very cold outside", "It is very warm outside"))
+    assert (rouge.name, rouge.names, row) == ("rouge3", ("rouge3",), (1 / 3, 1.0))
+
+
+def test_other_scripts_score_nothing_unless_words_are_those_of_unicode() -> None:
+    japanese = case("東京は雨です", "東京は晴れです")
+    assert Rouge().observe(japanese) == (0, 0, 0, 0, 1)
+    found = reduce(Rouge(words="unicode"), [Rouge(words="unicode").observe(japanese)])
+    assert found["rouge1"] == pytest.approx(2 * 5 / (6 + 7))
+    assert "words:unicode" in Rouge(words="unicode").signature and "rouge_score" not in Rouge(words="unicode").signature
+
+
+def test_of_ascii_texts_words_of_unicode_score_the_same() -> None:
+    for reference, answer in TRICKY:
+        if (reference + answer).isascii():
+            found = overlaps(answer, reference=reference, words="unicode")
+            assert found == overlaps(answer, reference=reference)
+
+
+def test_only_ascii_words_are_stemmed() -> None:
+    assert overlaps("cats", reference="cat", words="unicode")["rouge1"].f1 == 1
+    assert overlaps("žlutings", reference="žluting", words="unicode")["rouge1"].f1 == 0
+
+
+def test_references_that_are_not_read_are_told_with_the_option_that_reads_them() -> None:
+    references = ["東京は雨です", "Привет", "It is cold", "Zoë sings"]
+    told = Rouge().note(references)
+    assert told is not None and "2 of 4 references" in told and 'words = "unicode"' in told
+    assert Rouge(words="unicode").note(references) is None
+    assert Rouge().note(references[2:]) is None

@@ -1,13 +1,13 @@
-"""Porter's stemmer, with the extensions that published ROUGE numbers use.
+"""Porter's stemmer, as he published it and with the extensions that most published ROUGE numbers use.
 
 M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, as extended on the author's site
 (`bli`, `logi`, words of two letters) and by NLTK (irregular forms, `ied`, short words, `alli` twice), whose
-answers it gives, word for word.
+answers both give, word for word.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Final
 
 _IRREGULAR: Final = {
@@ -30,13 +30,13 @@ _IRREGULAR: Final = {
 }
 
 # Longest suffix first where one ends another: the first that fits decides.
-_DERIVED: Final = (
+_DERIVED_1980: Final = (
     ("ational", "ate"),
     ("tional", "tion"),
     ("enci", "ence"),
     ("anci", "ance"),
     ("izer", "ize"),
-    ("bli", "ble"),
+    ("abli", "able"),
     ("alli", "al"),
     ("entli", "ent"),
     ("eli", "e"),
@@ -51,8 +51,8 @@ _DERIVED: Final = (
     ("aliti", "al"),
     ("iviti", "ive"),
     ("biliti", "ble"),
-    ("fulli", "ful"),
 )
+_DERIVED: Final = (*_DERIVED_1980, ("bli", "ble"), ("fulli", "ful"))
 _ADJECTIVAL: Final = (
     ("icate", "ic"),
     ("ative", ""),
@@ -68,7 +68,26 @@ _BARE: Final = (
 )
 
 
-@lru_cache(maxsize=1 << 16)
+class Stems(dict[str, str]):
+    """The stems of the words that were asked for, made by `make` when they are first asked for.
+
+    A plain dictionary, so that `map(stems.__getitem__, words)` runs without a line of Python for a known word.
+    """
+
+    MOST: Final = 1 << 18
+    """Beyond so many words it begins anew, lest an endless text fill the memory."""
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= self.MOST:
+            self.clear()
+        made = self[word] = self._make(word)
+        return made
+
+
 def stem(word: str) -> str:
     """Return the stem of a word in lower case.
 
@@ -79,13 +98,28 @@ def stem(word: str) -> str:
         return _IRREGULAR[word]
     if len(word) <= 2:
         return word
-    word = _without_plural(word)
-    word = _without_past(word)
+    word = _without_plural(word, extended=True)
+    word = _without_past(word, extended=True)
     word = _with_i_for_y(word)
     word = _without_derivation(word)
     word = _without_adjective(word)
     word = _without_bare_suffix(word)
-    return _without_final_letters(word)
+    return _without_final_letters(word, extended=True)
+
+
+def stem_of_1980(word: str) -> str:
+    """Return the stem of a word in lower case, by the published algorithm alone.
+
+    >>> [stem_of_1980(word) for word in ("relational", "enjoy", "dying", "happily")]
+    ['relat', 'enjoi', 'dy', 'happili']
+    """
+    word = _without_plural(word, extended=False)
+    word = _without_past(word, extended=False)
+    word = word[:-1] + "i" if word.endswith("y") and "v" in _shape(word[:-1]) else word
+    word = _replaced(word, _DERIVED_1980)
+    word = _without_adjective(word)
+    word = _without_bare_suffix(word)
+    return _without_final_letters(word, extended=False)
 
 
 def _shape(text: str) -> str:
@@ -102,39 +136,39 @@ def _measure(text: str) -> int:
     return _shape(text).count("vc")
 
 
-def _ends_short(text: str) -> bool:
-    """Whether the text ends as *hop* does (Porter's *o); of two letters, whether it is a vowel and a consonant."""
+def _ends_short(text: str, *, extended: bool) -> bool:
+    """Whether the text ends as *hop* does (Porter's *o), or is, where extended, a vowel and a consonant."""
     shape = _shape(text)
-    return (shape.endswith("cvc") and text[-1] not in "wxy") or shape == "vc"
+    return (shape.endswith("cvc") and text[-1] not in "wxy") or (extended and shape == "vc")
 
 
-def _without_plural(word: str) -> str:  # Step 1a
-    if word.endswith("ies") and len(word) == 4:
+def _without_plural(word: str, *, extended: bool) -> str:  # Step 1a
+    if extended and word.endswith("ies") and len(word) == 4:
         return word[:-1]
     if word.endswith(("sses", "ies")):
         return word[:-2]
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
-def _without_past(word: str) -> str:  # Step 1b
-    if word.endswith("ied"):
+def _without_past(word: str, *, extended: bool) -> str:  # Step 1b
+    if extended and word.endswith("ied"):
         return word[:-1] if len(word) == 4 else word[:-2]
     if word.endswith("eed"):
         return word[:-1] if _measure(word[:-3]) > 0 else word
     for suffix in ("ed", "ing"):
         if word.endswith(suffix):
             rest = word.removesuffix(suffix)
-            return _mended(rest) if "v" in _shape(rest) else word
+            return _mended(rest, extended=extended) if "v" in _shape(rest) else word
     return word
 
 
-def _mended(rest: str) -> str:
+def _mended(rest: str, *, extended: bool) -> str:
     """Return what is left of a past form as a word again: *hoping* to *hope*, *hopping* to *hop*."""
     if rest.endswith(("at", "bl", "iz")):
         return rest + "e"
     if len(rest) >= 2 and rest[-1] == rest[-2] and _shape(rest)[-1] == "c":
         return rest if rest[-1] in "lsz" else rest[:-1]
-    return rest + "e" if _measure(rest) == 1 and _ends_short(rest) else rest
+    return rest + "e" if _measure(rest) == 1 and _ends_short(rest, extended=extended) else rest
 
 
 def _with_i_for_y(word: str) -> str:  # Step 1c
@@ -171,10 +205,10 @@ def _without_bare_suffix(word: str) -> str:  # Step 4
     return word
 
 
-def _without_final_letters(word: str) -> str:  # Step 5
+def _without_final_letters(word: str, *, extended: bool) -> str:  # Step 5
     if word.endswith("e"):
         rest = word[:-1]
         measure = _measure(rest)
-        if measure > 1 or (measure == 1 and not _ends_short(rest)):
+        if measure > 1 or (measure == 1 and not _ends_short(rest, extended=extended)):
             word = rest
     return word[:-1] if word.endswith("ll") and _measure(word[:-1]) > 1 else word

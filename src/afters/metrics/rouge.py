@@ -1,14 +1,15 @@
 """ROUGE (Lin, 2004): how many words and runs of words an answer shares with its references.
 
-Equal to Google's rouge_score 0.1.2, and far faster: stems are remembered and the longest common subsequence is
-computed a machine word at a time. Not the ROUGE of the DialogSum and SAMSum papers (py-rouge), whose ROUGE-L is
-several points higher. No sentence splitting: ROUGE-Lsum takes lines for sentences.
+Equal to Google's rouge_score 0.1.2, and far faster: stems are remembered, a text is read once, and what is common
+is found a machine word at a time. Not the ROUGE of the DialogSum and SAMSum papers, whose ROUGE-L is several points
+higher: that is `pyrouge.py`. No sentence splitting: ROUGE-Lsum takes lines for sentences.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from itertools import chain
 from statistics import fmean
 from typing import Final, Literal, NamedTuple
@@ -16,13 +17,17 @@ from typing import Final, Literal, NamedTuple
 from afters.metrics import porter
 from afters.metrics.answers import answered
 from afters.metrics.metric import Array, mean_from_totals
-from afters.metrics.subsequence import length, places
-from afters.metrics.text import words
+from afters.metrics.subsequence import Lanes, length, met, places, runs, union
+from afters.metrics.text import mostly_beyond_ascii, unicode_words, words
 from afters.records import Case, Direction, Kind, Row
 
 NAMES: Final = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
-Sentences = list[list[str]]
+Words = Literal["ascii", "unicode"]
+"""What is a word: runs of ASCII letters and digits, as everywhere else, or of those of any script."""
+
+Kinds = Sequence[str]
+"""Names of scores, as `rouge2` and `rougeLsum`."""
 
 
 class Overlap(NamedTuple):
@@ -38,30 +43,77 @@ class Overlap(NamedTuple):
         return 2 * self.precision * self.recall / both if both else 0.0
 
 
+class Reading:
+    """A text as ROUGE reads it; what several comparisons need of it is made once."""
+
+    __slots__ = ("_lanes", "_places", "_read", "_sentences", "_text", "words")
+
+    def __init__(self, text: str, read: Callable[[str], list[str]]) -> None:
+        self._text = text
+        self._read = read
+        self.words = read(text)
+        self._sentences: list[list[str]] | None = None
+        self._places: dict[str, int] | None = None
+        self._lanes: Lanes | None = None
+
+    @property
+    def sentences(self) -> list[list[str]]:
+        """The words, line by line; empty lines are none."""
+        if self._sentences is None:
+            self._sentences = [self._read(line) for line in self._text.split("\n") if line]
+        return self._sentences
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Where each word stands."""
+        if self._places is None:
+            self._places = places(self.words)
+        return self._places
+
+    @property
+    def lanes(self) -> Lanes:
+        """Where each word stands, sentence by sentence."""
+        if self._lanes is None:
+            self._lanes = Lanes(self.sentences)
+        return self._lanes
+
+
 class Rouge:
-    """ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum, each the F-measure from 0 to 1.
+    """ROUGE as F-measures from 0 to 1: ROUGE-1, -2, -L and -Lsum, or other runs of up to nine words.
 
     Args:
         stem: compare words by their stems, as published summarisation numbers do.
         references: of several references "mean" counts their average, as DialogSum does, and "best" the highest
-            for each of the four, as rouge_score's `score_multi` does.
+            for each of the scores, as rouge_score's `score_multi` does.
+        words: "ascii" counts runs of ASCII letters and digits alone, as published numbers do; "unicode" letters
+            and digits of every script, and stems those words only that are ASCII.
+        kind: the one score to give, as "rouge3"; the metric then bears its name.
 
     A Case of several Examples gets their mean.
     """
 
-    name = "rouge"
-    names: tuple[str, ...] = NAMES
     kind: Kind = "case"
     direction: Direction = "higher"
     chance: float | None = None
 
-    def __init__(self, *, stem: bool = True, references: Literal["mean", "best"] = "mean") -> None:
+    def __init__(
+        self,
+        *,
+        stem: bool = True,
+        references: Literal["mean", "best"] = "mean",
+        words: Words = "ascii",
+        kind: str | None = None,
+    ) -> None:
+        self.name = kind or "rouge"
+        self.names: tuple[str, ...] = (kind,) if kind else NAMES
         self._stem = stem
+        self._words: Words = words
         self._pool = fmean if references == "mean" else max
-        self.signature = f"refs:{references}|stem:{'yes' if stem else 'no'}|split:newline|like:rouge_score-0.1.2"
+        like = "like:rouge_score-0.1.2" if words == "ascii" else "words:unicode|version:1"
+        self.signature = f"refs:{references}|stem:{'yes' if stem else 'no'}|split:newline|{like}"
 
     def observe(self, case: Case) -> Row | None:
-        """Return the four F-measures and the Case's count, or None when an answer is missing."""
+        """Return the F-measures and the Case's count, or None when an answer is missing."""
         pairs = answered(case)
         if pairs is None:
             return None
@@ -69,74 +121,120 @@ class Rouge:
         return (*map(fmean, zip(*scored, strict=True)), 1.0)
 
     def from_totals(self, totals: Array) -> Array:
-        """Return the means over Cases, shape (replicates, 4)."""
+        """Return the means over Cases, shape (replicates, number of scores)."""
         return mean_from_totals(totals)
 
+    def note(self, references: Iterable[str]) -> str | None:
+        """Say when references are in letters that do not count."""
+        return None if self._words == "unicode" else unread(references, hint='words = "unicode" counts them')
+
     def _score(self, answer: str, references: Sequence[str]) -> list[float]:
-        written = _sentences(answer, stem=self._stem)
-        each = [_overlaps(written, _sentences(reference, stem=self._stem)) for reference in references]
+        written = _read(answer, self._stem, self._words)
+        right = [_read(reference, self._stem, self._words) for reference in references]
+        each = [_overlaps(written, reading, self.names) for reading in right]
         return [self._pool([overlap.f1 for overlap in kind]) for kind in zip(*each, strict=True)]
 
 
-def overlaps(answer: str, *, reference: str, stem: bool = True) -> dict[str, Overlap]:
-    """Return precision and recall of the four kinds of ROUGE.
+def overlaps(
+    answer: str, *, reference: str, stem: bool = True, words: Words = "ascii", kinds: Kinds = NAMES
+) -> dict[str, Overlap]:
+    """Return precision and recall of the kinds of ROUGE asked for.
 
     >>> overlaps("It is very cold outside", reference="It is cold outside")["rougeL"]
     Overlap(precision=0.8, recall=1.0)
     """
-    four = _overlaps(_sentences(answer, stem=stem), _sentences(reference, stem=stem))
-    return dict(zip(NAMES, four, strict=True))
+    found = _overlaps(_read(answer, stem, words), _read(reference, stem, words), kinds)
+    return dict(zip(kinds, found, strict=True))
 
 
-def _sentences(text: str, *, stem: bool) -> Sentences:
-    lines = [words(line) for line in text.split("\n") if line]
-    return [[_stemmed(word) for word in line] for line in lines] if stem else lines
+def unread(references: Iterable[str], *, hint: str) -> str | None:
+    """Say how many references are mostly in letters that ROUGE does not read; None when none is."""
+    right = list(references)
+    lost = sum(map(mostly_beyond_ascii, right))
+    if not lost:
+        return None
+    return f"ROUGE reads ASCII letters and digits alone, and {lost:,} of {len(right):,} references have few: {hint}"
 
 
-def _stemmed(word: str) -> str:
-    # Perl ROUGE left words of up to three letters as they are; so has everybody since.
-    return porter.stem(word) if len(word) > 3 else word
+def common_runs(common: Sequence[int], *, size: int) -> int:
+    """Count the runs of `size` words that both have, each as often as the one that has it less often.
+
+    Args:
+        common: the places in the reference of each word of the answer; see `subsequence.met`.
+        size: words in a run.
+    """
+    shared = runs(common, size=size)
+    times = dict.fromkeys(shared, 0)
+    if len(times) == len(shared):
+        return len(shared)
+    for ends in shared:  # a Counter takes longer over so few
+        times[ends] += 1
+    too_often = [often - ends.bit_count() for ends, often in times.items() if often > ends.bit_count()]
+    return len(shared) - sum(too_often)
 
 
-def _overlaps(answer: Sentences, reference: Sentences) -> tuple[Overlap, Overlap, Overlap, Overlap]:
-    written, right = list(chain.from_iterable(answer)), list(chain.from_iterable(reference))
-    whole = _overlap(length(right, written), len(written), len(right))
-    # Of one sentence each, what is common is the same however it is counted.
-    single = len(answer) == len(reference) == 1
-    summary = whole if single else _overlap(_common_by_sentence(answer, reference), len(written), len(right))
-    return _runs(written, right, 1), _runs(written, right, 2), whole, summary
-
-
-def _overlap(common: int, written: int, right: int) -> Overlap:
-    return Overlap(common / max(written, 1), common / max(right, 1))
-
-
-def _runs(answer: list[str], reference: list[str], size: int) -> Overlap:
-    """Count the runs of `size` words that both have, each as often as the one that has it less often."""
-    written: Counter[Hashable] = Counter(_cut(answer, size))
-    right: Counter[Hashable] = Counter(_cut(reference, size))
-    common = sum(min(count, right[run]) for run, count in written.items() if run in right)
-    return _overlap(common, max(len(answer) - size + 1, 0), max(len(reference) - size + 1, 0))
-
-
-def _cut(text: list[str], size: int) -> Iterable[Hashable]:
-    return text if size == 1 else zip(*(text[start:] for start in range(size)), strict=False)
-
-
-def _common_by_sentence(answer: Sentences, reference: Sentences) -> int:
+def common_by_sentence(answer: Sequence[Sequence[str]], reference: Lanes) -> int:
     """Count the words of each reference sentence that stand in its longest subsequence with some answer sentence.
 
-    No word counts more often than either text has it (ROUGE-1.5.5).
+    No word counts more often than the answer has it (ROUGE-1.5.5).
     """
-    left_written = Counter(chain.from_iterable(answer))
-    left_right = Counter(chain.from_iterable(reference))
-    common = 0
-    for sentence in reference:
-        union = set(chain.from_iterable(places(sentence, written) for written in answer))
-        for place in sorted(union):
-            word = sentence[place]
-            if left_written[word] > 0 and left_right[word] > 0:
-                left_written[word] -= 1
-                left_right[word] -= 1
-                common += 1
-    return common
+    found = union(reference, answer)
+    there = Counter(chain.from_iterable(answer))
+    shared = ((there[word], bits & found) for word, bits in reference.places.items() if word in there)
+    return sum(min(times, bits.bit_count()) for times, bits in shared if bits)
+
+
+# Every text meets several others: each reference its answers before and after, each answer its references.
+@lru_cache(maxsize=1024)
+def _read(written: str, stem: bool, script: Words) -> Reading:
+    return Reading(written, _READERS[script, stem])
+
+
+def _stemmed(written: str) -> list[str]:
+    return list(map(_STEMS.__getitem__, words(written)))
+
+
+def _unicode_stemmed(written: str) -> list[str]:
+    return list(map(_STEMS.__getitem__, unicode_words(written)))
+
+
+# Perl ROUGE left words of up to three letters as they are; so has everybody since.
+_STEMS: Final = porter.Stems(lambda word: porter.stem(word) if len(word) > 3 and word.isascii() else word)
+
+_READERS: Final[Mapping[tuple[Words, bool], Callable[[str], list[str]]]] = {
+    ("ascii", False): words,
+    ("ascii", True): _stemmed,
+    ("unicode", False): unicode_words,
+    ("unicode", True): _unicode_stemmed,
+}
+
+
+def _overlaps(answer: Reading, reference: Reading, kinds: Kinds) -> list[Overlap]:
+    common = met(reference.places, answer.words)
+    return [KINDS[kind](answer, reference, common) for kind in kinds]
+
+
+def _of_runs(answer: Reading, reference: Reading, common: list[int], *, size: int) -> Overlap:
+    count, more = common_runs(common, size=size), size - 1
+    return Overlap(count / max(len(answer.words) - more, 1), count / max(len(reference.words) - more, 1))
+
+
+def _of_texts(answer: Reading, reference: Reading, common: list[int]) -> Overlap:
+    count = length(common, size=len(reference.words))
+    return Overlap(count / max(len(answer.words), 1), count / max(len(reference.words), 1))
+
+
+def _of_sentences(answer: Reading, reference: Reading, common: list[int]) -> Overlap:
+    # Of one sentence each, what is common is the same however it is counted.
+    if len(answer.sentences) == len(reference.sentences) == 1:
+        return _of_texts(answer, reference, common)
+    count = common_by_sentence(answer.sentences, reference.lanes)
+    return Overlap(count / max(len(answer.words), 1), count / max(len(reference.words), 1))
+
+
+KINDS: Final[Mapping[str, Callable[[Reading, Reading, list[int]], Overlap]]] = {
+    **{f"rouge{size}": partial(_of_runs, size=size) for size in range(1, 10)},
+    "rougeL": _of_texts,
+    "rougeLsum": _of_sentences,
+}
+"""All kinds of ROUGE there are, by name."""

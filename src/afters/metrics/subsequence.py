@@ -1,58 +1,135 @@
-"""The longest common subsequence of two texts, a machine word of cells at a time.
+"""What two texts have in common, found where it stands: words, runs of words, the longest common subsequence.
 
-The table of lengths grows by at most one from row to row, so a column is kept as a number whose bits say where it
-does *not* grow, and one addition makes the next column (H. Hyyrö, "Bit-parallel LCS-length computation
-revisited", AWOCA 2004).
+The words of a reference are the bits of a number, the first word the lowest, and an answer is the list of the
+places of its words there. Shifting and masking those places finds common runs. The table of lengths of common
+subsequences grows by at most one from row to row, so a column is kept as a number whose bits say where it does
+*not* grow, and one addition makes the next column (H. Hyyrö, "Bit-parallel LCS-length computation revisited", AWOCA
+2004). Several sentences of a reference stand side by side in one number, each in a lane of its own with a bit above
+it that catches the carry: one addition serves them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
+
+Places = Mapping[str, int]
+"""Where each word of a reference stands."""
 
 
-def columns(reference: Sequence[str], answer: Iterable[str]) -> list[int]:
-    """Return the table's columns, one before the first word of `answer` and one after each.
+def places(reference: Iterable[str]) -> dict[str, int]:
+    """Return the bits of each word.
 
-    Bit i of column j is 0 where the first i + 1 words of the reference have a longer common subsequence with the
-    first j words of the answer than the first i have.
+    >>> places("to be or not to be".split())
+    {'to': 17, 'be': 34, 'or': 4, 'not': 8}
     """
-    places: dict[str, int] = {}
-    for index, word in enumerate(reference):
-        places[word] = places.get(word, 0) | 1 << index
-    whole = (1 << len(reference)) - 1
-    made = [whole]
-    for word in answer:
-        column = made[-1]
-        matched = column & places.get(word, 0)
-        made.append(((column + matched) | (column - matched)) & whole if matched else column)
+    made: dict[str, int] = {}
+    bit = 1
+    for word in reference:
+        made[word] = made[word] | bit if word in made else bit
+        bit <<= 1
     return made
 
 
-def length(reference: Sequence[str], answer: Iterable[str]) -> int:
-    """Return how many words the longest common subsequence has.
+def met(reference: Places, answer: Iterable[str]) -> list[int]:
+    """Return for each word of the answer its places in the reference; 0 where it has none."""
+    return list(map(reference.get, answer, repeat(0)))
 
-    >>> length("it is cold outside".split(), "it is very cold outside".split())
+
+def runs(words: Sequence[int], *, size: int) -> list[int]:
+    """Return where each run of `size` words ends in the reference, from the places of an answer's words."""
+    ends = words
+    for before in range(1, size):
+        ends = [end << 1 & word for end, word in zip(ends, words[before:], strict=False)]
+    return list(filter(None, ends))
+
+
+def length(words: Iterable[int], *, size: int) -> int:
+    """Return the length of the longest common subsequence with a reference of `size` words.
+
+    >>> reference = "it is cold outside".split()
+    >>> length(met(places(reference), "it is very cold outside".split()), size=4)
     4
     """
-    return len(reference) - columns(reference, answer)[-1].bit_count()
+    column = whole = (1 << size) - 1
+    for word in words:
+        matched = column & word
+        if matched:
+            column = ((column + matched) | (column ^ matched)) & whole
+    return size - column.bit_count()
 
 
-def places(reference: Sequence[str], answer: Sequence[str]) -> list[int]:
-    """Return the places in `reference` of one longest common subsequence, in descending order.
+class Lanes:
+    """The sentences of a reference side by side."""
 
-    Of several, the one that is met walking back from the ends: along both texts where the words are equal,
-    otherwise back in the answer when going back in the reference would lose a word, otherwise in the reference.
-    Which one is taken decides ROUGE-Lsum where a reference sentence meets several answer sentences.
+    def __init__(self, sentences: Sequence[Sequence[str]]) -> None:
+        lengths = [len(sentence) for sentence in sentences]
+        self.places: dict[str, int] = places(chain.from_iterable((*sentence, "") for sentence in sentences))
+        self.whole = (1 << sum(lengths) + len(lengths)) - 1 - self.places.pop("", 0)
+        """The bits of all words."""
+        powers = [1 << power for power in range(max(lengths, default=0).bit_length())]
+        self.steps = [(power, _without_top(lengths, power)) for power in powers]
+        """Powers of two up to the longest lane, each with the bits that are left when all move down by so much."""
+
+
+def union(reference: Lanes, answer: Iterable[Iterable[str]]) -> int:
+    """Return the bits of the words that stand in their lane's longest common subsequence with some answer sentence.
+
+    Of several longest ones, the one that is met walking back from the ends: along both texts where the words are
+    equal, otherwise back in the answer when going back in the reference would lose a word, otherwise in the
+    reference. Which one is taken decides ROUGE-Lsum.
     """
-    table = columns(reference, answer)
-    row, column = len(reference), len(answer)
-    found = []
-    while row and column:
-        if reference[row - 1] == answer[column - 1]:
-            found.append(row - 1)
-            row, column = row - 1, column - 1
-        elif table[column] >> (row - 1) & 1:
-            row -= 1
-        else:
-            column -= 1
+    found = 0
+    for sentence in answer:
+        found |= _walked_back(reference, _columns(reference, sentence))
+    return found
+
+
+def _without_top(lengths: Iterable[int], rows: int) -> int:
+    kept, start = 0, 0
+    for length in lengths:
+        if length > rows:
+            kept |= ((1 << length - rows) - 1) << start
+        start += length + 1
+    return kept
+
+
+def _columns(reference: Lanes, answer: Iterable[str]) -> list[tuple[int, int]]:
+    """Return the places of each answer word with the column after it.
+
+    Bit i of a column is 0 where the first i + 1 words of its lane have a longer common subsequence with the answer
+    so far than the first i have. Words that stand nowhere in the reference change no column: a run of them is one
+    entry, and before the first word that does, none.
+    """
+    made: list[tuple[int, int]] = []
+    column = whole = reference.whole
+    last = 0
+    for word in met(reference.places, answer):
+        if word:
+            matched = column & word
+            if matched:
+                column = ((column + matched) | (column ^ matched)) & whole
+            made.append((word, column))
+        elif last:
+            made.append((0, column))
+        last = word
+    return made
+
+
+def _walked_back(reference: Lanes, columns: Sequence[tuple[int, int]]) -> int:
+    """Walk back from the ends in all lanes at once, and return the words on the way that are equal."""
+    whole, steps, found = reference.whole, reference.steps, 0
+    rows = whole
+    """The words of each lane that the walk has not passed yet."""
+    for word, column in reversed(columns):
+        # In each lane the walk goes back to the last word that is equal or without which the subsequence is shorter.
+        rows &= word | (whole ^ column)
+        for step, kept in steps:
+            rows |= (rows >> step) & kept
+        if not rows:
+            break
+        # Of the rows left in a lane, only the last has no row above it.
+        taken = rows & ~(rows >> 1 & whole) & word
+        found |= taken
+        rows ^= taken
     return found

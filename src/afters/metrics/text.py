@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import re
 import string
+import sys
+import unicodedata
+from functools import cache
+from typing import Final
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_WORD = re.compile(r"[a-z0-9]+")
+_SPACED = bytes(byte if chr(byte) in string.ascii_lowercase + string.digits else ord(" ") for byte in range(256))
+"""What becomes of each byte of a text in lower case when only ASCII letters and digits are words."""
+
+_UNSPACED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao; Burmese; Khmer
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # Japanese: signs of repetition, both kana
+    "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+)
+"""Letters of scripts that put no space between words."""
 
 
 def stripped(text: str) -> str:
@@ -39,4 +51,35 @@ def words(text: str) -> list[str]:
     >>> words("Don't pay £1,200!")
     ['don', 't', 'pay', '1', '200']
     """
-    return _WORD.findall(text.lower())
+    return text.lower().encode("ascii", "replace").translate(_SPACED).decode("ascii").split()
+
+
+def unicode_words(text: str) -> list[str]:
+    """Return runs of letters, digits and their marks, of any script, in lower case and composed (NFC).
+
+    Of a text in ASCII these are the words that `words` gives. Where a script puts no space between words, as
+    Japanese and Thai, each letter with its marks stands for a word.
+
+    >>> unicode_words("Žluťoučký kůň, 日本 2")
+    ['žluťoučký', 'kůň', '日', '本', '2']
+    """
+    return _unicode_word().findall(unicodedata.normalize("NFC", text.lower()))
+
+
+def mostly_beyond_ascii(text: str) -> bool:
+    """Whether more than half of the text's letters are none of the 26 that `words` knows.
+
+    >>> mostly_beyond_ascii("Köln"), mostly_beyond_ascii("Москва, 2 km")
+    (False, True)
+    """
+    if text.isascii():
+        return False
+    letters = [letter for letter in text if letter.isalpha()]
+    return 2 * sum(letter.isascii() for letter in letters) < len(letters)
+
+
+@cache
+def _unicode_word() -> re.Pattern[str]:
+    """Return the pattern of a word: letters and digits with their marks, which a vowel of Hindi or Thai often is."""
+    marks = "".join(mark for mark in map(chr, range(sys.maxunicode)) if unicodedata.category(mark).startswith("M"))
+    return re.compile(f"[{_UNSPACED}](?<=\\w)[{marks}]*|(?:(?![{_UNSPACED}])[^\\W_][{marks}]*)+")

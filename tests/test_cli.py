@@ -76,6 +76,27 @@ def test_score_prints_the_signature_and_the_unjudged(folder: Path) -> None:
     assert "rouge1 = 0.888889" in done.stdout and "stem" in done.stdout and "0 not" in done.stdout
 
 
+def test_score_takes_rouges_options_and_tells_what_to_know_before_believing(folder: Path) -> None:
+    (folder / "answers.txt").write_text("Привет мир\n\n")
+    (folder / "right.txt").write_text("Привет мир\nrunning\n")
+    (folder / "other.txt").write_text("мир\nran\n")
+    files = ("--predictions", "answers.txt", "--references", "right.txt", "--references", "other.txt")
+    done = afters(folder, "score", "--metric", "rouge1", *files)
+    assert "rouge1 = 0 " in done.stdout
+    assert "1 of 2 answers are empty" in done.stderr and 'words = "unicode"' in done.stderr
+    options = ("--words", "unicode", "--best-reference", "--no-stem", "--json")
+    best = json.loads(afters(folder, "score", "--metric", "rouge", *files, *options).stdout)[0]
+    assert (best["name"], best["value"], best["signature"][:19]) == ("rouge1", 0.5, "refs:best|stem:no|s")
+
+
+@pytest.mark.parametrize("metric", ["rouge9", "pyrouge", "chrf", "ter"])
+def test_score_knows_the_metrics_of_published_numbers(folder: Path, metric: str) -> None:
+    (folder / "answers.txt").write_text("It is very cold outside\n")
+    (folder / "right.txt").write_text("It is cold outside\n")
+    done = afters(folder, "score", "--metric", metric, "--predictions", "answers.txt", "--references", "right.txt")
+    assert done.stdout.startswith(metric) and "version:" in done.stdout or "rouge_score-0.1.2" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -99,6 +120,9 @@ def test_score_prints_the_signature_and_the_unjudged(folder: Path) -> None:
         (("report", "nowhere"), "no finished run in 'nowhere'"),
         (("templates", "dialogsom"), "did you mean 'dialogsum'"),
         (("score", "--metric", "rogue", "--predictions", "a", "--references", "b"), "did you mean 'rouge'"),
+        (("score", "--metric", "bleu", "--no-stem", "--predictions", "a", "--references", "b"), "has no options"),
+        (("score", "--metric", "rouge", "--words", "utf", "--predictions", "a", "--references", "b"), "kind of words"),
+        (("score", "--metric", "ter", "--predictions", "tickets.csv", "--references", "two.txt"), "two.txt:3:"),
     ],
     ids=lambda value: " ".join(value[:1] + value[-1:]) if isinstance(value, tuple) else "",
 )
@@ -108,6 +132,7 @@ def test_bad_input_ends_with_2_and_one_message(
     from afters.cli import main
 
     (folder / "empty.csv").write_text("")
+    (folder / "two.txt").write_text("a\nb\n")
     (folder / "broken.jsonl").write_text('{"message": "a", "team": "b"}\n' * 2 + '{"message": \n')
     (folder / "unanswered.csv").write_text("message,team\nx,a\ny,b\nz,\n")
     (folder / "latin.csv").write_bytes(b"message,team\ncaf\xe9,a\n")

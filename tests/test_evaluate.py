@@ -10,7 +10,7 @@ import pytest
 
 from afters.data.dataset import Dataset
 from afters.errors import DataError
-from afters.evaluate import evaluate, identity, score_files
+from afters.evaluate import evaluate, identity, remarks, score_files
 from afters.metrics.match import Accuracy, ExactMatch
 from afters.metrics.table import metric_for
 from afters.records import Decoding, Example, Prediction, Result
@@ -164,6 +164,17 @@ def test_files_of_answers_are_scored_line_by_line(tmp_path: Path) -> None:
     assert result.label == "answers.txt"
 
 
+def test_empty_answers_are_scored_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "answers.txt").write_text("\nIt is cold\n\n")
+    (tmp_path / "right.txt").write_text("It is cold\nIt is cold\nПривет\n")
+    rouge = metric_for("rouge1")
+    result = score_files(rouge, tmp_path / "answers.txt", [tmp_path / "right.txt"])
+    assert (result.score("rouge1").value, result.score("rouge1").judged) == (1 / 3, 3)
+    empty, unread = remarks(result, [rouge])
+    assert empty == "2 of 3 answers are empty, and scored as they are"
+    assert "1 of 3 references" in unread and 'words = "unicode"' in unread
+
+
 def test_files_that_cannot_be_scored_are_told(tmp_path: Path) -> None:
     answers, references = tmp_path / "answers.txt", tmp_path / "references.txt"
     answers.write_text("yes\nno\n")
@@ -171,9 +182,13 @@ def test_files_that_cannot_be_scored_are_told(tmp_path: Path) -> None:
     metric = metric_for("exact_match")
     with pytest.raises(DataError, match="not as many lines") as caught:
         score_files(metric, answers, [references])
-    assert (caught.value.where, caught.value.received) == ("references.txt", "1 lines")
+    assert (caught.value.where, caught.value.received) == ("references.txt:2", "1 lines")
     references.write_bytes(b"yes\n\xff\n")
-    with pytest.raises(DataError, match="not UTF-8"):
+    with pytest.raises(DataError, match="not UTF-8") as caught:
+        score_files(metric, answers, [references])
+    assert caught.value.where == "references.txt:2"
+    references.write_bytes(b"")
+    with pytest.raises(DataError, match=r"references\.txt: the file is empty"):
         score_files(metric, answers, [references])
     for path in (tmp_path / "nothing.txt", tmp_path, answers / "below"):
         with pytest.raises(DataError, match="cannot be read"):

@@ -102,20 +102,30 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder
 
 @app.command()
 def score(
-    metric: Annotated[str, typer.Option(help="As rouge, bleu, exact_match.")],
+    metric: Annotated[str, typer.Option(help="As rouge, rouge3, pyrouge, bleu, chrf, ter, exact_match.")],
     predictions: Annotated[Path, typer.Option(help="One answer a line.")],
     references: Annotated[list[Path], typer.Option(help="One right answer a line; repeat for several references.")],
+    best_reference: Annotated[
+        bool, typer.Option("--best-reference", help="ROUGE: count the reference that fits best, not the mean.")
+    ] = False,
+    stem: Annotated[bool, typer.Option(help="ROUGE: compare words by their stems.")] = True,
+    words: Annotated[
+        str, typer.Option(help="ROUGE: ascii, as published numbers; or unicode, for letters of every script.")
+    ] = "ascii",
     json: Json = False,
 ) -> None:
     """Score a file of answers against one or more files of references, with the metric's signature."""
-    from afters.evaluate import score_files
-    from afters.metrics.table import metric_for
+    from afters.evaluate import remarks, score_files
+    from afters.metrics.table import metric_with
 
-    scores = score_files(metric_for(metric), predictions, references).scores
+    made = metric_with(metric, best_reference=best_reference, stem=stem, words=words)
+    result = score_files(made, predictions, references)
     if json:
-        print(json_text.dumps([asdict(score) for score in scores]))
-    for score in () if json else scores:
+        print(json_text.dumps([asdict(score) for score in result.scores]))
+    for score in () if json else result.scores:
         print(f"{score.name} = {score.value:.6g}  ({score.judged:,} judged, {score.unjudged:,} not; {score.signature})")
+    for remark in remarks(result, [made]):
+        print(f"note: {remark}", file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from afters import __version__
 from afters.data.dataset import Dataset
 from afters.errors import DataError
-from afters.metrics.metric import Metric, reduce
+from afters.metrics.metric import Metric, notes, reduce
 from afters.model.protocol import LanguageModel
 from afters.records import Case, Decoding, Example, Prediction, Result, Row, Score
 
@@ -97,7 +97,7 @@ def score_files(metric: Metric, predictions: Path, references: Sequence[Path]) -
         if len(column) != len(answers):
             raise DataError(
                 "not as many lines as there are answers",
-                where=path.name,
+                where=f"{path.name}:{min(len(column), len(answers)) + 1}",
                 expected=f"{len(answers)} lines, as in {predictions.name}",
                 received=f"{len(column)} lines",
             )
@@ -106,15 +106,28 @@ def score_files(metric: Metric, predictions: Path, references: Sequence[Path]) -
     return score(cases, [metric], label=predictions.name, task="score", identity={})
 
 
+def remarks(result: Result, metrics: Iterable[Metric]) -> list[str]:
+    """Return what to know before a Result's scores are believed: empty answers, and what the metrics note."""
+    answers = [answer for case in result.cases for prediction in case.predictions for answer in prediction.answers]
+    empty = sum(not answer.strip() for answer in answers)
+    told = [f"{empty:,} of {len(answers):,} answers are empty, and scored as they are"] if empty else []
+    references = [right for case in result.cases for example in case.examples for right in example.references]
+    return [*told, *notes(metrics, references)]
+
+
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(
             f"'{path}' cannot be read", expected="a text file, one answer a line", received=error.strerror
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError("bytes that are not UTF-8", where=path.name, received=str(error)) from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError("bytes that are not UTF-8", where=f"{path.name}:{line}", received=str(error)) from None
+    if not text:
+        raise DataError("the file is empty", where=path.name, expected="one answer a line")
+    return text.removesuffix("\n").split("\n")
 
 
 def _line_case(number: int, answer: str, references: Sequence[str]) -> Case:

@@ -81,6 +81,8 @@ def _show_account(console: Console, account: Mapping[str, Any]) -> None:
     for entry in account["set_aside"]:
         first = entry["examples"][0]["source"] if entry["examples"] else ""
         console.print(f"set aside: {entry['count']:,} × {entry['reason']} (first: {first})", markup=False)
+    for note in account["notes"]:
+        console.print(f"note: {note}", markup=False)
 
 
 def show_templates(console: Console | None = None) -> None:

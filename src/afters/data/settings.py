@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -73,6 +73,10 @@ class TaskSettings(BaseModel):
     """Columns of right answers that only the judging side may have; without them the answer is the reference."""
     best_reference: bool = False
     """Score against the reference that fits best, instead of the mean over all of them."""
+    stem: bool = True
+    """Let ROUGE compare words by their stems, as published numbers do; they are stems of English."""
+    words: Literal["ascii", "unicode"] = "ascii"
+    """What ROUGE takes for words: ASCII letters and digits, as published numbers do, or those of every script."""
     metrics: tuple[str, ...] = ()
     """What the answers are scored with; the template's suggestion when empty."""
     primary: str | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,21 @@ class Metric(Protocol):
     def from_totals(self, totals: Array) -> Array:
         """Turn summed statistics, shape (replicates, width), into scores, shape (replicates, len(names))."""
         ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A metric that knows on what texts its number misleads."""
+
+    def note(self, references: Iterable[str]) -> str | None:
+        """Return what to know of these references before a score is believed; None when there is nothing."""
+        ...
+
+
+def notes(metrics: Iterable[Metric], references: Sequence[str]) -> list[str]:
+    """Return what the metrics have to say of these references."""
+    told = (metric.note(references) for metric in metrics if isinstance(metric, Noting))
+    return list(dict.fromkeys(note for note in told if note))
 
 
 def reduce(metric: Metric, rows: Sequence[Row | None]) -> Mapping[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from afters.data.task import TaskSettings, prepare
 from afters.errors import InputError, SettingsError, collected, raise_together
+from afters.metrics.metric import notes
 from afters.metrics.table import metric_for
 from afters.records import Example, SetAside
 from afters.study.settings import Study
@@ -33,7 +34,10 @@ def read_tasks(study: Study, *, folder: Path, strict: bool) -> list[TaskAtHand]:
 def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool) -> TaskAtHand:
     prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict)
     declared = prepared.metrics or (("accuracy",) if prepared.template.choices else ("rouge", "exact_match"))
-    metrics = tuple(metric_for(name, best_reference=settings.best_reference) for name in declared)
+    metrics = tuple(
+        metric_for(name, best_reference=settings.best_reference, stem=settings.stem, words=settings.words)
+        for name in declared
+    )
     names = [name for metric in metrics for name in metric.names]
     primary = prepared.primary or names[0]
     if primary not in names:
@@ -42,6 +46,9 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
             where=f"[[task]] {settings.name}",
             expected=f"one of {', '.join(names)}",
         )
+    account = dict(prepared.account)
+    told = notes(metrics, [reference for example in prepared.test for reference in example.references])
+    account["notes"] = [*account["notes"], *told]
     return TaskAtHand(
         name=settings.name,
         train=prepared.train,
@@ -50,7 +57,7 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
         metrics=metrics,
         primary=primary,
         smallest_effect=settings.smallest_effect,
-        account=dict(prepared.account),
+        account=account,
     )
 
 

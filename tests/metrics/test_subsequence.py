@@ -45,11 +45,19 @@ def test_lengths_are_those_of_the_textbook_table() -> None:
         assert length(common, size=len(reference)) == by_table(reference, answer)[-1][-1]
 
 
+def test_texts_of_thousands_of_words_are_as_any_other() -> None:
+    reference = [f"w{number % 1500}" for number in range(3000)]
+    assert places(reference)["w7"] == 1 << 7 | 1 << 1507
+    assert length(met(places(reference), reference[1000:]), size=3000) == 2000
+
+
 def test_runs_are_found_where_they_end() -> None:
     common = met(places("to be or not to be".split()), "not to be or to be".split())
-    assert runs(common, size=1) == common == [0b1000, 0b10001, 0b100010, 0b100, 0b10001, 0b100010]
+    assert met({"to": 1}, ["be", "to"]) == [None, 1]
+    assert runs(common, size=1) == [0b1000, 0b10001, 0b100010, 0b100, 0b10001, 0b100010]
     assert runs(common, size=2) == [0b10000, 0b100010, 0b100, 0b100010]  # not "or to"
     assert runs(common, size=3) == [0b100000, 0b100]
+    assert runs([0b1, None, 0b10], size=2) == []
     assert runs(common, size=4) == runs([], size=1) == []
 
 

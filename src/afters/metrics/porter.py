@@ -7,7 +7,7 @@ answers both give, word for word.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 _IRREGULAR: Final = {
@@ -29,39 +29,50 @@ _IRREGULAR: Final = {
     "succeed": "succeed",
 }
 
-# Longest suffix first where one ends another: the first that fits decides.
-_DERIVED_1980: Final = (
-    ("ational", "ate"),
-    ("tional", "tion"),
-    ("enci", "ence"),
-    ("anci", "ance"),
-    ("izer", "ize"),
-    ("abli", "able"),
-    ("alli", "al"),
-    ("entli", "ent"),
-    ("eli", "e"),
-    ("ousli", "ous"),
-    ("ization", "ize"),
-    ("ation", "ate"),
-    ("ator", "ate"),
-    ("alism", "al"),
-    ("iveness", "ive"),
-    ("fulness", "ful"),
-    ("ousness", "ous"),
-    ("aliti", "al"),
-    ("iviti", "ive"),
-    ("biliti", "ble"),
+
+class _Rules:
+    """What a suffix becomes. Longest first where one ends another: the first that fits decides."""
+
+    def __init__(self, replacements: Mapping[str, str]) -> None:
+        self.replacements = replacements
+        self.suffixes = tuple(replacements)
+
+
+_DERIVED: Final = {
+    "ational": "ate",
+    "tional": "tion",
+    "enci": "ence",
+    "anci": "ance",
+    "izer": "ize",
+    "abli": "able",
+    "alli": "al",
+    "entli": "ent",
+    "eli": "e",
+    "ousli": "ous",
+    "ization": "ize",
+    "ation": "ate",
+    "ator": "ate",
+    "alism": "al",
+    "iveness": "ive",
+    "fulness": "ful",
+    "ousness": "ous",
+    "aliti": "al",
+    "iviti": "ive",
+    "biliti": "ble",
+}
+_ADJECTIVAL: Final = _Rules(
+    {
+        "icate": "ic",
+        "ative": "",
+        "alize": "al",
+        "iciti": "ic",
+        "ical": "ic",
+        "ful": "",
+        "ness": "",
+    }
 )
-_DERIVED: Final = (*_DERIVED_1980, ("bli", "ble"), ("fulli", "ful"))
-_ADJECTIVAL: Final = (
-    ("icate", "ic"),
-    ("ative", ""),
-    ("alize", "al"),
-    ("iciti", "ic"),
-    ("ical", "ic"),
-    ("ful", ""),
-    ("ness", ""),
-)
+_STEP_2: Final = _Rules({**_DERIVED, "bli": "ble", "fulli": "ful"})
+_STEP_2_OF_1980: Final = _Rules(_DERIVED)
 _BARE: Final = (
     *("al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion"),
     *("ou", "ism", "ate", "iti", "ous", "ive", "ize"),
@@ -116,7 +127,7 @@ def stem_of_1980(word: str) -> str:
     word = _without_plural(word, extended=False)
     word = _without_past(word, extended=False)
     word = word[:-1] + "i" if word.endswith("y") and "v" in _shape(word[:-1]) else word
-    word = _replaced(word, _DERIVED_1980)
+    word = _replaced(word, _STEP_2_OF_1980)
     word = _without_adjective(word)
     word = _without_bare_suffix(word)
     return _without_final_letters(word, extended=False)
@@ -181,15 +192,17 @@ def _without_derivation(word: str) -> str:  # Step 2
         return _without_derivation(word[:-2])
     if word.endswith("logi"):
         return word[:-1] if _measure(word[:-3]) > 0 else word
-    return _replaced(word, _DERIVED)
+    return _replaced(word, _STEP_2)
 
 
 def _without_adjective(word: str) -> str:  # Step 3
     return _replaced(word, _ADJECTIVAL)
 
 
-def _replaced(word: str, rules: tuple[tuple[str, str], ...]) -> str:
-    for suffix, replacement in rules:
+def _replaced(word: str, rules: _Rules) -> str:
+    if not word.endswith(rules.suffixes):
+        return word
+    for suffix, replacement in rules.replacements.items():
         if word.endswith(suffix):
             rest = word.removesuffix(suffix)
             return rest + replacement if _measure(rest) > 0 else word
@@ -197,6 +210,8 @@ def _replaced(word: str, rules: tuple[tuple[str, str], ...]) -> str:
 
 
 def _without_bare_suffix(word: str) -> str:  # Step 4
+    if not word.endswith(_BARE):
+        return word
     for suffix in _BARE:
         if word.endswith(suffix):
             rest = word.removesuffix(suffix)

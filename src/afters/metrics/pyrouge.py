@@ -90,7 +90,8 @@ def pooled(answer: str, *, references: Sequence[str]) -> tuple[Overlap, Overlap,
     """
     written, right = _read(answer), [_read(reference) for reference in references]
     one, two = (_pool(written, right, [_common(written, one, size) for one in right], size=size) for size in (1, 2))
-    whole = _pool(written, right, [common_by_sentence(written.sentences, one.lanes) for one in right], size=1)
+    by_line = [common_by_sentence(written.sentences, reference=one.lanes) for one in right]
+    whole = _pool(written, right, by_line, size=1)
     return one, two, Overlap(whole.precision ** (1 / WEIGHT), whole.recall ** (1 / WEIGHT))
 
 
@@ -113,7 +114,7 @@ def stems(line: str) -> list[str]:
     return list(map(_STEMS.__getitem__, words(_PARTED.sub(r"\g<0> ", line.lower()))))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _read(text: str) -> Reading:
     sentences = [stems(line) for line in _first_words(text)]
     flat = list(chain.from_iterable(sentences))

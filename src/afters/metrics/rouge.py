@@ -60,7 +60,8 @@ class Reading:
     def sentences(self) -> list[list[str]]:
         """The words, line by line; empty lines are none."""
         if self._sentences is None:
-            self._sentences = [self._read(line) for line in self._text.split("\n") if line]
+            lines = [line for line in self._text.split("\n") if line]
+            self._sentences = [self.words] if len(lines) == 1 else [self._read(line) for line in lines]
         return self._sentences
 
     @property
@@ -76,6 +77,31 @@ class Reading:
         if self._lanes is None:
             self._lanes = Lanes(self.sentences)
         return self._lanes
+
+
+class Pair:
+    """An answer beside a reference."""
+
+    __slots__ = ("_longest", "answer", "places", "reference")
+
+    def __init__(self, answer: Reading, reference: Reading) -> None:
+        self.answer = answer
+        self.reference = reference
+        self.places = met(reference.places, answer.words)
+        """Where each word of the answer stands in the reference."""
+        self._longest: int | None = None
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest common subsequence."""
+        if self._longest is None:
+            self._longest = length(self.places, size=len(self.reference.words))
+        return self._longest
+
+    def overlap(self, common: int, *, less: int = 0) -> Overlap:
+        """Set what is common against the words of both, each less so many."""
+        written, right = len(self.answer.words) - less, len(self.reference.words) - less
+        return Overlap(common / max(written, 1), common / max(right, 1))
 
 
 class Rouge:
@@ -156,36 +182,31 @@ def unread(references: Iterable[str], *, hint: str) -> str | None:
     return f"ROUGE reads ASCII letters and digits alone, and {lost:,} of {len(right):,} references have few: {hint}"
 
 
-def common_runs(common: Sequence[int], *, size: int) -> int:
+def common_runs(places: Sequence[int | None], *, size: int) -> int:
     """Count the runs of `size` words that both have, each as often as the one that has it less often.
 
     Args:
-        common: the places in the reference of each word of the answer; see `subsequence.met`.
+        places: where each word of the answer stands in the reference; see `subsequence.met`.
         size: words in a run.
     """
-    shared = runs(common, size=size)
-    times = dict.fromkeys(shared, 0)
-    if len(times) == len(shared):
-        return len(shared)
-    for ends in shared:  # a Counter takes longer over so few
-        times[ends] += 1
-    too_often = [often - ends.bit_count() for ends, often in times.items() if often > ends.bit_count()]
-    return len(shared) - sum(too_often)
+    shared = runs(places, size=size)
+    often = [(times, ends.bit_count()) for ends, times in Counter(shared).items() if times > 1]
+    return len(shared) - sum([times - there for times, there in often if times > there])
 
 
-def common_by_sentence(answer: Sequence[Sequence[str]], reference: Lanes) -> int:
+def common_by_sentence(answer: Sequence[Sequence[str]], *, reference: Lanes) -> int:
     """Count the words of each reference sentence that stand in its longest subsequence with some answer sentence.
 
     No word counts more often than the answer has it (ROUGE-1.5.5).
     """
     found = union(reference, answer)
-    there = Counter(chain.from_iterable(answer))
-    shared = ((there[word], bits & found) for word, bits in reference.places.items() if word in there)
-    return sum(min(times, bits.bit_count()) for times, bits in shared if bits)
+    counts = Counter(chain.from_iterable(answer))
+    shared = [(counts[word], bits & found) for word, bits in reference.places.items() if word in counts]
+    return sum([min(times, bits.bit_count()) for times, bits in shared if bits])
 
 
-# Every text meets several others: each reference its answers before and after, each answer its references.
-@lru_cache(maxsize=1024)
+# A text meets its references one after the other; to remember more of them takes memory out of the cache.
+@lru_cache(maxsize=256)
 def _read(written: str, stem: bool, script: Words) -> Reading:
     return Reading(written, _READERS[script, stem])
 
@@ -210,29 +231,26 @@ _READERS: Final[Mapping[tuple[Words, bool], Callable[[str], list[str]]]] = {
 
 
 def _overlaps(answer: Reading, reference: Reading, kinds: Kinds) -> list[Overlap]:
-    common = met(reference.places, answer.words)
-    return [KINDS[kind](answer, reference, common) for kind in kinds]
+    pair = Pair(answer, reference)
+    return [KINDS[kind](pair) for kind in kinds]
 
 
-def _of_runs(answer: Reading, reference: Reading, common: list[int], *, size: int) -> Overlap:
-    count, more = common_runs(common, size=size), size - 1
-    return Overlap(count / max(len(answer.words) - more, 1), count / max(len(reference.words) - more, 1))
+def _of_runs(pair: Pair, *, size: int) -> Overlap:
+    return pair.overlap(common_runs(pair.places, size=size), less=size - 1)
 
 
-def _of_texts(answer: Reading, reference: Reading, common: list[int]) -> Overlap:
-    count = length(common, size=len(reference.words))
-    return Overlap(count / max(len(answer.words), 1), count / max(len(reference.words), 1))
+def _of_texts(pair: Pair) -> Overlap:
+    return pair.overlap(pair.longest)
 
 
-def _of_sentences(answer: Reading, reference: Reading, common: list[int]) -> Overlap:
+def _of_sentences(pair: Pair) -> Overlap:
     # Of one sentence each, what is common is the same however it is counted.
-    if len(answer.sentences) == len(reference.sentences) == 1:
-        return _of_texts(answer, reference, common)
-    count = common_by_sentence(answer.sentences, reference.lanes)
-    return Overlap(count / max(len(answer.words), 1), count / max(len(reference.words), 1))
+    if len(pair.answer.sentences) == len(pair.reference.sentences) == 1:
+        return pair.overlap(pair.longest)
+    return pair.overlap(common_by_sentence(pair.answer.sentences, reference=pair.reference.lanes))
 
 
-KINDS: Final[Mapping[str, Callable[[Reading, Reading, list[int]], Overlap]]] = {
+KINDS: Final[Mapping[str, Callable[[Pair], Overlap]]] = {
     **{f"rouge{size}": partial(_of_runs, size=size) for size in range(1, 10)},
     "rougeL": _of_texts,
     "rougeLsum": _of_sentences,

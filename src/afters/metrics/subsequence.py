@@ -11,40 +11,46 @@ it that catches the carry: one addition serves them all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, repeat
+from itertools import chain, count
+from typing import Final
 
 Places = Mapping[str, int]
 """Where each word of a reference stands."""
 
 
-def places(reference: Iterable[str]) -> dict[str, int]:
+_BITS: Final = tuple(1 << place for place in range(1024))
+
+
+def places(reference: Sequence[str]) -> dict[str, int]:
     """Return the bits of each word.
 
     >>> places("to be or not to be".split())
     {'to': 17, 'be': 34, 'or': 4, 'not': 8}
     """
     made: dict[str, int] = {}
-    bit = 1
-    for word in reference:
-        made[word] = made[word] | bit if word in made else bit
-        bit <<= 1
+    ready = len(reference) <= len(_BITS)
+    for word, bit in zip(reference, _BITS if ready else (1 << place for place in count()), strict=False):
+        if word in made:
+            made[word] |= bit
+        else:
+            made[word] = bit
     return made
 
 
-def met(reference: Places, answer: Iterable[str]) -> list[int]:
-    """Return for each word of the answer its places in the reference; 0 where it has none."""
-    return list(map(reference.get, answer, repeat(0)))
+def met(reference: Places, answer: Iterable[str]) -> list[int | None]:
+    """Return for each word of the answer its places in the reference; None where it has none."""
+    return list(map(reference.get, answer))
 
 
-def runs(words: Sequence[int], *, size: int) -> list[int]:
+def runs(words: Sequence[int | None], *, size: int) -> list[int]:
     """Return where each run of `size` words ends in the reference, from the places of an answer's words."""
-    ends = words
+    ends: Sequence[int | None] = words
     for before in range(1, size):
-        ends = [end << 1 & word for end, word in zip(ends, words[before:], strict=False)]
+        ends = [end and word and end << 1 & word for end, word in zip(ends, words[before:], strict=False)]
     return list(filter(None, ends))
 
 
-def length(words: Iterable[int], *, size: int) -> int:
+def length(words: Iterable[int | None], *, size: int) -> int:
     """Return the length of the longest common subsequence with a reference of `size` words.
 
     >>> reference = "it is cold outside".split()
@@ -52,11 +58,12 @@ def length(words: Iterable[int], *, size: int) -> int:
     4
     """
     column = whole = (1 << size) - 1
-    for word in words:
+    for word in filter(None, words):
         matched = column & word
         if matched:
-            column = ((column + matched) | (column ^ matched)) & whole
-    return size - column.bit_count()
+            column = (column + matched) | (column ^ matched)
+    # What was carried beyond the last word has changed nothing below.
+    return size - (column & whole).bit_count()
 
 
 class Lanes:
@@ -64,7 +71,7 @@ class Lanes:
 
     def __init__(self, sentences: Sequence[Sequence[str]]) -> None:
         lengths = [len(sentence) for sentence in sentences]
-        self.places: dict[str, int] = places(chain.from_iterable((*sentence, "") for sentence in sentences))
+        self.places: dict[str, int] = places([*chain.from_iterable((*sentence, "") for sentence in sentences)])
         self.whole = (1 << sum(lengths) + len(lengths)) - 1 - self.places.pop("", 0)
         """The bits of all words."""
         powers = [1 << power for power in range(max(lengths, default=0).bit_length())]
@@ -103,7 +110,7 @@ def _columns(reference: Lanes, answer: Iterable[str]) -> list[tuple[int, int]]:
     """
     made: list[tuple[int, int]] = []
     column = whole = reference.whole
-    last = 0
+    last: int | None = None
     for word in met(reference.places, answer):
         if word:
             matched = column & word

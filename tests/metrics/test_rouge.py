@@ -158,7 +158,7 @@ def test_stemming_stands_in_the_signature() -> None:
 
 
 def test_one_kind_alone_bears_its_name() -> None:
-    rouge = Rouge(kind="rouge3")
+    rouge = Rouge(only="rouge3")
     row = rouge.observe(case("It is very cold outside", "It is very warm outside"))
     assert (rouge.name, rouge.names, row) == ("rouge3", ("rouge3",), (1 / 3, 1.0))
 

@@ -113,7 +113,7 @@ class Rouge:
             for each of the scores, as rouge_score's `score_multi` does.
         words: "ascii" counts runs of ASCII letters and digits alone, as published numbers do; "unicode" letters
             and digits of every script, and stems those words only that are ASCII.
-        kind: the one score to give, as "rouge3"; the metric then bears its name.
+        only: the one score to give, as "rouge3"; the metric then bears its name.
 
     A Case of several Examples gets their mean.
     """
@@ -128,10 +128,10 @@ class Rouge:
         stem: bool = True,
         references: Literal["mean", "best"] = "mean",
         words: Words = "ascii",
-        kind: str | None = None,
+        only: str | None = None,
     ) -> None:
-        self.name = kind or "rouge"
-        self.names: tuple[str, ...] = (kind,) if kind else NAMES
+        self.name = only or "rouge"
+        self.names: tuple[str, ...] = (only,) if only else NAMES
         self._stem = stem
         self._words: Words = words
         self._pool = fmean if references == "mean" else max

@@ -26,7 +26,7 @@ METRICS: Final[dict[str, Callable[..., Metric]]] = {
     "facts": Facts,
     "pyrouge": PyRouge,
     "rouge": Rouge,
-    **{name: partial(Rouge, kind=name) for name in _LONG_RUNS},
+    **{name: partial(Rouge, only=name) for name in _LONG_RUNS},
     "ter": Ter,
 }
 

@@ -89,6 +89,13 @@ def test_score_takes_rouges_options_and_tells_what_to_know_before_believing(fold
     assert (best["name"], best["value"], best["signature"][:19]) == ("rouge1", 0.5, "refs:best|stem:no|s")
 
 
+def test_what_no_case_could_be_judged_on_has_no_value(folder: Path) -> None:
+    (folder / "answers.txt").write_text("yes\n")
+    files = ("--predictions", "answers.txt", "--references", "answers.txt")
+    (score,) = json.loads(afters(folder, "score", "--metric", "accuracy", *files, "--json").stdout)
+    assert (score["value"], score["judged"], score["unjudged"]) == (None, 0, 1)
+
+
 @pytest.mark.parametrize("metric", ["rouge9", "pyrouge", "chrf", "ter"])
 def test_score_knows_the_metrics_of_published_numbers(folder: Path, metric: str) -> None:
     (folder / "answers.txt").write_text("It is very cold outside\n")

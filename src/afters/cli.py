@@ -121,7 +121,12 @@ def score(
     made = metric_with(metric, best_reference=best_reference, stem=stem, words=words)
     result = score_files(made, predictions, references)
     if json:
-        print(json_text.dumps([asdict(score) for score in result.scores]))
+        # A score of no Case is nan, which JSON does not know.
+        print(
+            json_text.dumps(
+                [asdict(score) | {"value": score.value if score.judged else None} for score in result.scores]
+            )
+        )
     for score in () if json else result.scores:
         print(f"{score.name} = {score.value:.6g}  ({score.judged:,} judged, {score.unjudged:,} not; {score.signature})")
     for remark in remarks(result, [made]):

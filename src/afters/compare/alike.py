@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from afters.errors import ComparisonRefused
-from afters.metrics.metric import Metric
+from afters.metrics.metric import Metric, must_match
 from afters.records import Case, Result
 
 Kind = Literal["tuning", "prompting", "baseline"]
@@ -21,6 +21,7 @@ _WHY: Final = {
     "dataset": "Judge both on the same rows, rendered from the same templates.",
     "shots": "Give both the same shots, or compare them as prompting.",
     "decoding": "Let both write their answers in the same way.",
+    "tokenizer": "A score per token says nothing across tokenizers; compare `bits_per_byte`.",
 }
 
 
@@ -35,7 +36,8 @@ def check(before: Result, after: Result, metric: Metric, *, kind: Kind) -> tuple
         raise ComparisonRefused("two tasks", where=where, expected=before.task, received=after.task)
     _check_cases(before, after, where=where)
     _check_metric(before, after, metric, where=where)
-    unknown = [key for key in _MUST_MATCH[kind] if not _same_setting(before, after, key, where=where)]
+    keys = (*_MUST_MATCH[kind], *must_match(metric))
+    unknown = [key for key in keys if not _same_setting(before, after, key, where=where)]
     if kind == "tuning" and not _same_prompts(before, after, where=where):
         unknown.append("prompts")
     return tuple(unknown)

@@ -17,14 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afters.compare.alike import Kind, check
-from afters.compare.finding import Finding, of_corpus, of_means, of_proportions, right_or_wrong
-from afters.compare.intervals import Interval, percentile_interval, ratio_interval, wilson_interval
+from afters.compare.finding import Finding, of_corpus, of_means, of_proportions, of_samples, right_or_wrong
+from afters.compare.intervals import Interval, centred, percentile_interval, ratio_interval, wilson_interval
 from afters.compare.paired import Paired, numbered, pair, statistic
-from afters.compare.resample import Array, Statistic, bootstrap, sum_by_cluster
+from afters.compare.resample import (
+    Array,
+    Statistic,
+    bootstrap,
+    canonical,
+    resamples,
+    sum_by_cluster,
+)
 from afters.compare.sentence import sentence
 from afters.compare.significance import holm
 from afters.compare.verdict import decided
-from afters.metrics.metric import Metric
+from afters.metrics.metric import Metric, SampleMetric, objection, reduce, stacked
 from afters.records import Comparison, Result
 from afters.records import Kind as MetricKind
 
@@ -64,7 +71,7 @@ def compare(
     not_checked = check(before, after, metric, kind=kind)
     of_score = statistic(metric, score=score)
     paired = pair(before, after, metric)
-    found = _find(paired, of_score, kind=metric.kind, effect=smallest_effect, confidence=confidence, seed=seed)
+    found = _find(paired, metric, score=score, effect=smallest_effect, confidence=confidence, seed=seed)
     better, worse = paired.flips(of_score, direction=metric.direction)
     cases, clusters = len(paired.clusters), int(paired.clusters.max()) + 1
     comparison = Comparison(
@@ -122,14 +129,18 @@ def interval(
 
     Wilson's for shares of right Cases where every Case stands alone; Student's t below 50 clusters and the
     bootstrap from there on; always the bootstrap for corpus scores. A score that fewer than two clusters could be
-    judged for has none.
+    judged for has none, nor has one that objects to so many Cases.
     """
     rows = zip(result.cases, result.rows[metric.name], strict=True)
     judged = [(case, row) for case, row in rows if row is not None]
     clusters = numbered([case for case, _ in judged])
-    if len(set(clusters.tolist())) < 2:
+    if len(set(clusters.tolist())) < 2 or objection(metric, cases=len(judged)):
         return {}
-    observed = np.array([row for _, row in judged], dtype=np.float64)
+    rows_in_order = stacked([row for _, row in judged])
+    order, clusters = canonical(rows_in_order, clusters)
+    observed = rows_in_order[order]
+    if isinstance(metric, SampleMetric):
+        return _whole_intervals(observed, clusters, metric, confidence=confidence, seed=seed)
     scores = {name: statistic(metric, score=name) for name in metric.names}
     return {
         name: _interval(observed, clusters, of_score, kind=metric.kind, confidence=confidence, seed=seed)[:2]
@@ -137,15 +148,17 @@ def interval(
     }
 
 
-def _find(
-    paired: Paired, score: Statistic, *, kind: MetricKind, effect: float, confidence: float, seed: int
-) -> Finding:
-    if kind == "corpus":
-        return of_corpus(paired, score, smallest_effect=effect, confidence=confidence, seed=seed)
+def _find(paired: Paired, metric: Metric, *, score: str, effect: float, confidence: float, seed: int) -> Finding:
+    if isinstance(metric, SampleMetric):
+        whole = paired.whole(metric, score=score)
+        return of_samples(paired, whole, smallest_effect=effect, confidence=confidence, seed=seed)
+    of_score = statistic(metric, score=score)
+    if metric.kind == "corpus":
+        return of_corpus(paired, of_score, smallest_effect=effect, confidence=confidence, seed=seed)
     # Clusters that are wholly right or wholly wrong are right or wrong themselves: tripling every row changes nothing.
-    if kind == "binary" and all(map(right_or_wrong, paired.means(score))):
-        return of_proportions(paired, score, smallest_effect=effect, confidence=confidence)
-    return of_means(paired, score, smallest_effect=effect, confidence=confidence, seed=seed)
+    if metric.kind == "binary" and all(map(right_or_wrong, paired.means(of_score))):
+        return of_proportions(paired, of_score, smallest_effect=effect, confidence=confidence)
+    return of_means(paired, of_score, smallest_effect=effect, confidence=confidence, seed=seed)
 
 
 def _corrected(comparison: Comparison, p_corrected: float) -> Comparison:
@@ -155,6 +168,18 @@ def _corrected(comparison: Comparison, p_corrected: float) -> Comparison:
     if comparison.verdict == "cannot_tell":
         return replace(corrected, sentence=sentence(corrected))
     return decided(corrected)
+
+
+def _whole_intervals(
+    rows: Array, clusters: NDArray[np.intp], metric: SampleMetric, *, confidence: float, seed: int
+) -> dict[str, tuple[float, float]]:
+    drawn = resamples(int(clusters.max()) + 1, seed=seed)
+    scores = np.concatenate([metric.from_counts(rows, counts[:, clusters]) for counts in drawn])  # (10,000, names)
+    observed = reduce(metric, list(map(tuple, rows.tolist())))
+    return {
+        name: percentile_interval(centred(column, at=observed[name]), confidence=confidence)[:2]
+        for name, column in zip(metric.names, scores.T, strict=True)
+    }
 
 
 def _interval(

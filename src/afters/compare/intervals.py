@@ -52,6 +52,15 @@ def percentile_interval(scores: Array, *, confidence: float) -> Interval:
     return Interval(low, high, "percentile bootstrap over clusters")
 
 
+def centred(scores: Array, *, at: float) -> Array:
+    """Return a bootstrap's scores moved so that their mean is what was observed.
+
+    Resampled Cases put noise of their own into ranks and bins, which lifts a calibration error by about
+    share * (1 - share) / Cases for each bin; the difference of two by the difference of that.
+    """
+    return np.asarray(scores - scores.mean() + at, dtype=np.float64)
+
+
 def wilson_interval(right: int, *, cases: int, confidence: float) -> Interval:
     """Return Wilson's score interval of a proportion (Journal of the American Statistical Association 22, 1927)."""
     z = _z(confidence)

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from afters.compare.resample import Array, Statistic, collapse, sum_by_cluster
+from afters.compare.resample import Array, ScoreOfBoth, Statistic, canonical, collapse, sum_by_cluster
 from afters.errors import ComparisonRefused, SettingsError, unknown
-from afters.metrics.metric import Metric
+from afters.metrics.metric import Metric, SampleMetric, objection, stacked
 from afters.records import Case, Direction, Result, Row
 
 
 class Paired(NamedTuple):
-    """What was observed on the Cases that both Results could judge, in the order of their ids."""
+    """What was observed on the Cases that both Results could judge, in the order of what that is."""
 
     before: Array  # (cases, width)
     after: Array  # (cases, width)
@@ -31,6 +31,16 @@ class Paired(NamedTuple):
     def totals(self) -> tuple[Array, Array]:
         """Return each cluster's summed statistics before and after, both of shape (clusters, width)."""
         return sum_by_cluster(self.before, self.clusters), sum_by_cluster(self.after, self.clusters)
+
+    def whole(self, metric: SampleMetric, *, score: str) -> ScoreOfBoth:
+        """Return the function from how often each cluster is taken, before and after, to the score."""
+        rows, place = np.vstack([self.before, self.after]), metric.names.index(score)
+
+        def scored(before: Array, after: Array) -> Array:
+            counts = np.hstack([before[:, self.clusters], after[:, self.clusters]])
+            return metric.from_counts(rows, counts)[:, place]
+
+        return scored
 
     def flips(self, score: Statistic, *, direction: Direction) -> tuple[int, int]:
         """Return how many Cases got better and how many worse, each scored by itself."""
@@ -52,15 +62,17 @@ def statistic(metric: Metric, *, score: str) -> Statistic:
 
 
 def pair(before: Result, after: Result, metric: Metric) -> Paired:
-    """Bring both Results into the order of their Cases' ids, without those that one could not judge.
+    """Bring both Results into one order, without the Cases that one could not judge.
 
     Raises:
-        ComparisonRefused: fewer than two clusters are left.
+        ComparisonRefused: fewer than two clusters are left, or the metric objects to so many Cases.
     """
     first, last = _rows(before, metric), _rows(after, metric)
     cases = sorted(before.cases, key=lambda case: case.id)
     both = [(case, first[case.id], last[case.id]) for case in cases]
     judged = [(case, one, other) for case, one, other in both if one is not None and other is not None]
+    if reason := objection(metric, cases=len(judged)):
+        raise ComparisonRefused(reason, where=f"{before.label} against {after.label}, {metric.name}")
     clusters = numbered([case for case, _, _ in judged])
     if len(set(clusters.tolist())) < 2:
         raise ComparisonRefused(
@@ -70,9 +82,9 @@ def pair(before: Result, after: Result, metric: Metric) -> Paired:
             received=f"{len(judged)} of {len(both)} Cases, in {len(set(clusters.tolist()))} clusters",
             hint="Judge more rows.",
         )
-    one_side = np.array([one for _, one, _ in judged], dtype=np.float64)
-    other_side = np.array([other for _, _, other in judged], dtype=np.float64)
-    return Paired(one_side, other_side, clusters, len(both) - len(judged))
+    rows = stacked([row for _, *sides in judged for row in sides])  # before and after of the first Case, then the next
+    order, clusters = canonical(np.hstack([rows[::2], rows[1::2]]), clusters)
+    return Paired(rows[::2][order], rows[1::2][order], clusters, len(both) - len(judged))
 
 
 def numbered(cases: Sequence[Case]) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from afters.compare.resample import Array, Statistic, share_as_extreme
+from afters.compare.resample import Array, ScoreOfBoth, Statistic, product, share_as_extreme
 
 
 class Significance(NamedTuple):
@@ -30,7 +30,7 @@ def sign_flip(differences: Array, *, seed: int) -> Significance:
     Were before and after alike, either could have come first. Clusters that do not differ cannot count, whichever
     way they are flipped.
     """
-    differing = differences[differences != 0]
+    differing = np.sort(differences[differences != 0])
 
     def effect(flips: Array) -> Array:
         return np.asarray(np.abs(differing.sum() - 2 * (flips @ differing)), dtype=np.float64)
@@ -50,13 +50,26 @@ def approximate_randomisation(before: Array, after: Array, score: Statistic, *, 
     Riezler and Maxwell, "On some pitfalls in automatic evaluation and significance testing for MT", 2005.
     """
     gain = (after - before)[(after != before).any(axis=1)]
+    gain = gain[np.lexsort(gain.T)]
     first, last = before.sum(axis=0), after.sum(axis=0)
 
     def effect(flips: Array) -> Array:
-        moved = flips @ gain
+        moved = product(flips, gain)
         return np.abs(score(last - moved) - score(first + moved))
 
-    return Significance(share_as_extreme(effect, clusters=len(gain), seed=seed), "approximate randomisation")
+    p_value = share_as_extreme(effect, clusters=len(gain), seed=seed)
+    return Significance(p_value, "approximate randomisation")
+
+
+def exchange(score: ScoreOfBoth, *, clusters: int, seed: int) -> Significance:
+    """Ask the same of a score that is no function of totals; see `ScoreOfBoth`."""
+
+    def effect(flips: Array) -> Array:
+        stay = 1 - flips
+        return np.abs(score(flips, stay) - score(stay, flips))
+
+    p_value = share_as_extreme(effect, clusters=clusters, seed=seed)
+    return Significance(p_value, "approximate randomisation")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-import numpy as np
-
+from afters.metrics.metric import stacked
 from afters.records import Case, Result
 from afters.report.blocks import Answer, JudgedRow, JudgedRows, Paragraph, Section, Tone, Words
 from afters.report.numbers import count, label, number, signed
@@ -85,7 +84,7 @@ def _scores(result: Result, *, told: Told) -> list[float | None]:
     if not judged:
         return [None] * len(rows)
     column = told.metric.names.index(told.primary)
-    values = iter(told.metric.from_totals(np.asarray(judged, dtype=np.float64))[:, column].tolist())
+    values = iter(told.metric.from_totals(stacked(judged))[:, column].tolist())
     scores = [math.nan if row is None else next(values) for row in rows]
     return [score if math.isfinite(score) else None for score in scores]
 

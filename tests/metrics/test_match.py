@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from afters.metrics.match import Accuracy, ExactMatch
+from afters.metrics.match import Accuracy, ChoiceAccuracy, ExactMatch
 from afters.metrics.metric import reduce
 from afters.records import Case, ChoiceScore, Example, Prediction
 
@@ -75,3 +75,46 @@ def test_an_answer_to_another_example_is_a_fault_of_ours() -> None:
     for metric in (ExactMatch(), Accuracy()):
         with pytest.raises(AssertionError):
             metric.observe(swapped)
+
+
+def weighed(*choices: tuple[str, float, int], right: str) -> Case:
+    asked = example(right, choices=[text for text, _, _ in choices])
+    return Case(
+        "1", "", (asked,), (Prediction("1", choices=tuple(ChoiceScore(log, size) for _, log, size in choices)),)
+    )
+
+
+def test_long_choices_are_not_at_a_loss_where_their_length_is_divided_by() -> None:
+    # By choice -4 is best; by character -6 / 6; by byte "né" has 3, -4 / 3; by token -9 / 9.
+    choices = (("né", -4.0, 2), ("abcdef", -6.0, 2), ("abcd", -9.0, 9))
+    rows = [ChoiceAccuracy().observe(weighed(*choices, right=right)) for right, _, _ in choices]
+    assert rows == [(1, 0, 0, 0, 1), (0, 1, 1, 0, 1), (0, 0, 0, 1, 1)]
+    assert reduce(ChoiceAccuracy(), rows) == dict.fromkeys(ChoiceAccuracy().names, pytest.approx(1 / 3))
+
+
+def test_bytes_and_characters_can_disagree() -> None:
+    # 2 characters and 6 bytes: -3 / 2 loses to -5 / 4, -3 / 6 wins.
+    row = ChoiceAccuracy().observe(weighed(("世界", -3.0, 1), ("abcd", -5.0, 1), right="世界"))
+    assert row == (1, 0, 1, 1, 1)
+
+
+def test_of_equally_probable_choices_the_first_is_made() -> None:
+    for right, expected in (("ab", 1), ("cd", 0)):
+        row = ChoiceAccuracy().observe(weighed(("ab", -1.0, 1), ("cd", -1.0, 1), right=right))
+        assert row == (expected, expected, expected, expected, 1)
+
+
+def test_choices_that_nobody_weighed_are_not_judged() -> None:
+    asked = example("yes", choices=("yes", "no"))
+    assert ChoiceAccuracy().observe(case(asked, "yes")) is None
+    assert ChoiceAccuracy().observe(case(asked, logs=(-1.0, -float("inf")))) is None
+    assert ChoiceAccuracy().observe(case(example("perhaps", choices=("yes", "no")), logs=(-1.0, -2.0))) is None
+
+
+def test_an_empty_choice_has_no_length_to_divide_by() -> None:
+    assert ChoiceAccuracy().observe(weighed(("", -1.0, 0), ("no", -5.0, 1), right="")) == (1, 1, 1, 1, 1)
+
+
+def test_the_normalised_match_has_a_name_of_its_own() -> None:
+    assert ExactMatch(normalisation="squad").names == ("quasi_exact_match",)
+    assert ExactMatch().names == ("exact_match",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from afters.metrics.answers import worst
+from afters.metrics.choices import chosen, right_choices, right_places, weighed
 from afters.metrics.metric import Array, mean_from_totals
 from afters.metrics.text import folded, squad_normalised, stripped
 from afters.records import Case, Direction, Example, Kind, Prediction, Row
@@ -17,18 +18,19 @@ class ExactMatch:
 
     Args:
         normalisation: what is done to both before they are compared: "strip" takes off the white space around
-            them; "squad" also forgets case, punctuation and articles.
+            them; "squad" also forgets case, punctuation and articles, and the metric is then called
+            `quasi_exact_match`, as in HELM.
 
     A Case of several Examples is right when every one of them is.
     """
 
-    name = "exact_match"
-    names: tuple[str, ...] = ("exact_match",)
     kind: Kind = "binary"
     direction: Direction = "higher"
     chance: float | None = None
 
     def __init__(self, *, normalisation: Literal["strip", "squad"] = "strip") -> None:
+        self.name = "exact_match" if normalisation == "strip" else "quasi_exact_match"
+        self.names: tuple[str, ...] = (self.name,)
         self._normalise = _NORMALISATIONS[normalisation]
         self.signature = f"refs:any|norm:{normalisation}|version:1"
 
@@ -65,10 +67,10 @@ class Accuracy:
         """Return (1 or 0, 1), or None when there are no choices or nothing was chosen."""
         right = True
         for example, prediction in zip(case.examples, case.predictions, strict=True):
-            chosen = _chosen(example, prediction)
-            if chosen is None:
+            choice = chosen(example, prediction)
+            if choice is None:
                 return None
-            right = right and folded(chosen) in _right_choices(example)
+            right = right and folded(choice) in right_choices(example)
         return float(right), 1.0
 
     def from_totals(self, totals: Array) -> Array:
@@ -76,21 +78,48 @@ class Accuracy:
         return mean_from_totals(totals)
 
 
-def _chosen(example: Example, prediction: Prediction) -> str | None:
-    """Return the choice made; None when there are no choices or nothing was chosen."""
-    assert prediction.example == example.id, f"the answer to {prediction.example} is not that to {example.id}"
-    if not example.choices:
-        return None
-    if prediction.choices:
-        logs = [choice.log_probability for choice in prediction.choices]
-        assert len(logs) == len(example.choices), f"{example.id}: {len(logs)} log-probabilities of its choices"
-        return example.choices[logs.index(max(logs))]
-    return prediction.answers[0] if prediction.answers else None
+class ChoiceAccuracy:
+    """The share of Cases whose most probable choice is right, by four measures of "most probable".
+
+    `choice_accuracy` takes the highest log-probability; the others divide it first by the choice's length, so that
+    long choices are not at a loss: in characters (lm-eval's `acc_norm`), in UTF-8 bytes (its `acc_bytes`), in tokens
+    (HELM's `multiple_choice_separate_original`). Of equals the first is chosen, as by lm-eval; HELM would split the
+    point among them.
+
+    A Case of several Examples is right when every one of them is. A Case whose Prediction carries no
+    log-probabilities, or whose reference is none of the choices, cannot be judged.
+    """
+
+    name = "choice_accuracy"
+    names: tuple[str, ...] = ("choice_accuracy", *(f"choice_accuracy_{unit}" for unit in ("chars", "bytes", "tokens")))
+    kind: Kind = "binary"
+    direction: Direction = "higher"
+    chance: float | None = None
+    signature = "by:log_probability|per:choice,char,utf8_byte,token|ties:first|version:1"
+
+    def observe(self, case: Case) -> Row | None:
+        """Return 1 or 0 for each of the four measures, and 1; or None where nothing was weighed."""
+        found = weighed(case)
+        if found is None:
+            return None
+        right = [_right_by_length(example, prediction) for example, prediction, _ in found]
+        return (*(float(all(measure)) for measure in zip(*right, strict=True)), 1.0)
+
+    def from_totals(self, totals: Array) -> Array:
+        """Return the shares of right Cases, shape (replicates, 4)."""
+        return mean_from_totals(totals)
 
 
-def _right_choices(example: Example) -> frozenset[str]:
-    if not example.choice_scores:
-        return frozenset([folded(example.references[0])])
-    top = max(example.choice_scores)
-    scored = zip(example.choices, example.choice_scores, strict=True)
-    return frozenset(folded(choice) for choice, score in scored if score == top)
+def _right_by_length(example: Example, prediction: Prediction) -> list[bool]:
+    """Return whether the right choice is most probable: as it stands, by character, by byte, by token."""
+    logs = [choice.log_probability for choice in prediction.choices]
+    lengths = (
+        [1] * len(logs),
+        [len(choice) for choice in example.choices],
+        [len(choice.encode()) for choice in example.choices],
+        [choice.tokens for choice in prediction.choices],
+    )
+    right = right_places(example)
+    # An empty choice has no length to divide by.
+    measured = ([log / max(length, 1) for log, length in zip(logs, unit, strict=True)] for unit in lengths)
+    return [values.index(max(values)) in right for values in measured]

@@ -92,7 +92,7 @@ def test_score_takes_rouges_options_and_tells_what_to_know_before_believing(fold
 def test_what_no_case_could_be_judged_on_has_no_value(folder: Path) -> None:
     (folder / "answers.txt").write_text("yes\n")
     files = ("--predictions", "answers.txt", "--references", "answers.txt")
-    (score,) = json.loads(afters(folder, "score", "--metric", "accuracy", *files, "--json").stdout)
+    score, *_ = json.loads(afters(folder, "score", "--metric", "facts", *files, "--json").stdout)
     assert (score["value"], score["judged"], score["unjudged"]) == (None, 0, 1)
 
 
@@ -102,6 +102,15 @@ def test_score_knows_the_metrics_of_published_numbers(folder: Path, metric: str)
     (folder / "right.txt").write_text("It is cold outside\n")
     done = afters(folder, "score", "--metric", metric, "--predictions", "answers.txt", "--references", "right.txt")
     assert done.stdout.startswith(metric) and "version:" in done.stdout or "rouge_score-0.1.2" in done.stdout
+
+
+def test_score_takes_the_different_references_for_labels(folder: Path) -> None:
+    (folder / "made.txt").write_text("ham\nspam\nham\neggs\n")
+    (folder / "true.txt").write_text("ham\nspam\nspam\nham\n")
+    files = ("--predictions", "made.txt", "--references", "true.txt")
+    assert "macro_f1 = 0.583333" in afters(folder, "score", "--metric", "macro_f1", *files).stdout
+    told = afters(folder, "score", "--metric", "binary_f1", "--positive", "ham", *files).stdout
+    assert "binary_f1 = 0.5 " in told and "positive:ham" in told
 
 
 @pytest.mark.parametrize(
@@ -126,8 +135,10 @@ def test_score_knows_the_metrics_of_published_numbers(folder: Path, metric: str)
         (("run", "study.toml", "--strict", "--set", "task.source=latin.csv"), "the byte 0xe9"),
         (("report", "nowhere"), "no finished run in 'nowhere'"),
         (("templates", "dialogsom"), "did you mean 'dialogsum'"),
+        (("run", "study.toml", "--set", 'task.metrics=["perplexity"]'), "judges choices, and the task has none"),
+        (("score", "--metric", "nll", "--predictions", "a", "--references", "b"), "cannot be computed from written"),
         (("score", "--metric", "rogue", "--predictions", "a", "--references", "b"), "did you mean 'rouge'"),
-        (("score", "--metric", "bleu", "--no-stem", "--predictions", "a", "--references", "b"), "has no options"),
+        (("score", "--metric", "bleu", "--no-stem", "--predictions", "a", "--references", "b"), "has no option for"),
         (("score", "--metric", "rouge", "--words", "utf", "--predictions", "a", "--references", "b"), "kind of words"),
         (("score", "--metric", "ter", "--predictions", "tickets.csv", "--references", "two.txt"), "two.txt:3:"),
     ],

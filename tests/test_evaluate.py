@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import cast
 import pytest
 
 from afters.data.dataset import Dataset
-from afters.errors import DataError
-from afters.evaluate import evaluate, identity, remarks, score_files
+from afters.errors import DataError, SettingsError
+from afters.evaluate import evaluate, identity, remarks, score_files, score_texts
 from afters.metrics.match import Accuracy, ExactMatch
-from afters.metrics.table import metric_for
+from afters.metrics.table import NEED_LIKELIHOODS, metric_for
 from afters.records import Decoding, Example, Prediction, Result
 from afters.testing import ScriptedModel, examples
 
@@ -173,6 +174,38 @@ def test_empty_answers_are_scored_and_counted(tmp_path: Path) -> None:
     empty, unread = remarks(result, [rouge])
     assert empty == "2 of 3 answers are empty, and scored as they are"
     assert "1 of 3 references" in unread and 'words = "unicode"' in unread
+
+
+def test_labels_are_the_different_lines_of_the_first_references(tmp_path: Path) -> None:
+    answers, references = tmp_path / "answers.txt", tmp_path / "references.txt"
+    answers.write_text("b\nB\nc\nz\n")
+    references.write_text("b\na\nc\n b\n")
+    # b: once chosen rightly, of 2 chosen and 2 right; a: missed; c: right.
+    (score,) = score_files(metric_for("macro_f1"), answers, [references]).scores
+    assert score.value == pytest.approx((1 / 2 + 0 + 1) / 3)
+    assert score.judged == 4
+    references.write_text("\n".join(map(str, range(1001))))
+    answers.write_text("\n".join(map(str, range(1001))))
+    with pytest.raises(DataError, match="these are texts, not labels"):
+        score_files(metric_for("matthews"), answers, [references])
+
+
+def test_lines_of_text_do_not_say_how_probable_choices_were(tmp_path: Path) -> None:
+    for name in sorted(NEED_LIKELIHOODS):
+        with pytest.raises(SettingsError, match="cannot be computed from written answers"):
+            score_files(metric_for(name), tmp_path / "a", [tmp_path / "b"])
+
+
+def test_free_text_is_scored_without_anything_before_it() -> None:
+    model = ScriptedModel({"": "It is cold."})
+    texts = ["It is cold.", "It is late.", "It is late."]
+    result = score_texts(model, texts, [metric_for("bits_per_byte"), metric_for("perplexity")], label="base")
+    assert [case.examples[0].prompt for case in result.cases] == ["", "", ""]
+    assert len({case.cluster for case in result.cases}) == 2, "equal texts are resampled together"
+    sure, unsure = -math.log(0.9), -math.log(0.1)
+    assert result.score("bits_per_byte").value == pytest.approx((sure + 2 * unsure) / math.log(2) / 33)
+    assert result.score("perplexity").value == pytest.approx(math.exp((sure + 2 * unsure) / 9))
+    assert result.identity["weights"] == "scripted"
 
 
 def test_files_that_cannot_be_scored_are_told(tmp_path: Path) -> None:

@@ -112,13 +112,16 @@ def score(
     words: Annotated[
         str, typer.Option(help="ROUGE: ascii, as published numbers; or unicode, for letters of every script.")
     ] = "ascii",
+    positive: Annotated[
+        str | None, typer.Option(help="The label that binary_f1 and multirc look for; the second of two, sorted.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a file of answers against one or more files of references, with the metric's signature."""
     from afters.evaluate import remarks, score_files
     from afters.metrics.table import metric_with
 
-    made = metric_with(metric, best_reference=best_reference, stem=stem, words=words)
+    made = metric_with(metric, best_reference=best_reference, stem=stem, words=words, positive=positive)
     result = score_files(made, predictions, references)
     if json:
         # A score of no Case is nan, which JSON does not know.

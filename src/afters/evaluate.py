@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,10 +11,14 @@ from pathlib import Path
 
 from afters import __version__
 from afters.data.dataset import Dataset
-from afters.errors import DataError
+from afters.errors import DataError, SettingsError
 from afters.metrics.metric import Metric, notes, reduce
+from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS
 from afters.model.protocol import LanguageModel
 from afters.records import Case, Decoding, Example, Prediction, Result, Row, Score
+
+MOST_LABELS = 1000
+"""More different lines than this are no labels, and their counts would fill the memory."""
 
 
 def identity(model: LanguageModel, dataset: Dataset, decoding: Decoding) -> dict[str, str]:
@@ -85,12 +90,36 @@ def score(
     return Result(label, task, identity, cases, rows, scores, seconds)
 
 
+def score_texts(model: LanguageModel, texts: Sequence[str], metrics: Sequence[Metric], *, label: str) -> Result:
+    """Ask `model` how probable texts are with nothing before them, for `bits_per_byte` and `perplexity`.
+
+    Texts are scored whole; cut what is longer than the model reads. Equal texts share a cluster.
+    """
+    examples = [
+        Example(str(number), "text", f"text {number}", text, "", "", (text,), choices=(text,), cluster=text)
+        for number, text in enumerate(texts)
+    ]
+    predictions = {prediction.example: prediction for batch in model.loglikelihood(examples) for prediction in batch}
+    dataset = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:16]
+    who = {**model.identity, "dataset": dataset, "code": __version__}
+    return score(_cases(examples, predictions), metrics, label=label, task="text", identity=who)
+
+
 def score_files(metric: Metric, predictions: Path, references: Sequence[Path]) -> Result:
     """Score a file of answers, one a line, against files of references, line by line.
 
+    For a metric of choices, these are the different lines of the first file of references, sorted.
+
     Raises:
-        DataError: a file is missing or no text, or has not as many lines as the answers.
+        DataError: a file is missing or no text, or has not as many lines as the answers; or too many choices.
+        SettingsError: the metric asks how probable choices were, which lines of text do not say.
     """
+    if metric.name in NEED_LIKELIHOODS:
+        raise SettingsError(
+            f"{metric.name} cannot be computed from written answers",
+            expected="a metric of texts or of choices, as f1 or accuracy",
+            hint="It asks how probable each choice was: name it in the `metrics` of a study's task with `choices`.",
+        )
     answers = _lines(predictions)
     columns = [_lines(path) for path in references]
     for path, column in zip(references, columns, strict=True):
@@ -101,8 +130,9 @@ def score_files(metric: Metric, predictions: Path, references: Sequence[Path]) -
                 expected=f"{len(answers)} lines, as in {predictions.name}",
                 received=f"{len(column)} lines",
             )
+    choices = _labels(columns[0], file=references[0].name) if metric.name in NEED_CHOICES else ()
     rows = enumerate(zip(answers, *columns, strict=True), 1)
-    cases = tuple(_line_case(number, answer, right) for number, (answer, *right) in rows)
+    cases = tuple(_line_case(number, answer, right, choices) for number, (answer, *right) in rows)
     return score(cases, [metric], label=predictions.name, task="score", identity={})
 
 
@@ -130,9 +160,22 @@ def _lines(path: Path) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def _line_case(number: int, answer: str, references: Sequence[str]) -> Case:
+def _labels(lines: Sequence[str], *, file: str) -> tuple[str, ...]:
+    labels = tuple(sorted({line.strip() for line in lines}))
+    if len(labels) > MOST_LABELS:
+        raise DataError(
+            "these are texts, not labels",
+            where=file,
+            expected=f"at most {MOST_LABELS} different lines",
+            received=f"{len(labels):,}",
+            hint="Score texts by f1, rouge or exact_match.",
+        )
+    return labels
+
+
+def _line_case(number: int, answer: str, references: Sequence[str], choices: tuple[str, ...]) -> Case:
     name = str(number)
-    example = Example(name, "score", f"line {number}", "", "", "", tuple(references))
+    example = Example(name, "score", f"line {number}", "", "", "", tuple(references), choices=choices)
     return Case(name, name, (example,), (Prediction(name, answers=(answer,)),))
 
 

@@ -45,6 +45,16 @@ def test_likelihoods_of_choices_are_those_of_a_plain_forward_whatever_the_batch(
                 assert score.tokens == tokens
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_free_text_is_as_probable_as_a_plain_forward_says(tiny: Tiny, kind: Kind) -> None:
+    loaded = load(tiny(kind), precision="fp32")
+    asked = Example("1", "text", "text 1", SENTENCES[0], "", "", (SENTENCES[0],), choices=(SENTENCES[0],))
+    (score,) = by_id(list(Answerer(loaded).loglikelihood([asked])))["1"].choices
+    assert (score.log_probability, score.tokens) == pytest.approx(
+        plain_likelihood(loaded, asked, SENTENCES[0]), rel=1e-5
+    )
+
+
 def plain_likelihood(loaded: Loaded, example: Example, choice: str) -> tuple[float, int]:
     """Written out with one forward of one row and no padding."""
     module: Any = loaded.network.module

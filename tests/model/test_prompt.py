@@ -253,3 +253,11 @@ def test_the_default_limit_leaves_room_for_the_answer_where_both_share_positions
     assert default_max_prompt_tokens({"n_positions": 512, "is_encoder_decoder": True}, max_new_tokens=64) == 512
     assert default_max_prompt_tokens({"is_encoder_decoder": True}, max_new_tokens=64) == DEFAULT_MAX_PROMPT_TOKENS
     assert default_max_prompt_tokens({"max_position_embeddings": 131072}, max_new_tokens=64) == 1024
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_free_text_has_only_its_familys_control_tokens_before_it(tiny: Tiny, kind: Kind) -> None:
+    made = prompter(tiny, kind)
+    names = made.tokenizer.convert_ids_to_tokens(made.prompt(example("")).ids)
+    before = {"t5": ["</s>"], "bart": ["<s>", "</s>"], "llama": ["<s>"]}
+    assert names == before.get(kind.removesuffix("-untied"), [made.tokenizer.convert_ids_to_tokens(made.end_ids[0])])

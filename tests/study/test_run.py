@@ -134,6 +134,21 @@ def test_other_metrics_score_the_answers_that_stand(rows: Path, tiny: Tiny) -> N
     assert {score.name for score in told.result("after", task="tickets").scores} == {"exact_match", "bleu"}
 
 
+def test_choices_are_judged_by_all_that_their_probabilities_tell(rows: Path, tiny: Tiny) -> None:
+    settings = study(tiny("t5")).plain()
+    names = ["accuracy", "choice_accuracy", "macro_f1", "matthews", "brier", "nll", "calibration", "ece", "perplexity"]
+    settings["task"][0] |= {"choices": list(TEAMS), "metrics": [*names, "bits_per_byte"]}
+    told = run(study_of(settings), out=rows / "run", folder=rows)
+    after = told.result("after", task="tickets")
+    assert all(score.unjudged == 0 for score in after.scores)
+    assert {"choice_accuracy_bytes", "ece_10_bin", "bits_per_byte"} <= {score.name for score in after.scores}
+    compared = {comparison.metric for comparison in told.comparisons}
+    assert {"matthews", "nll", "bits_per_byte"} <= compared
+    assert not {"calibration", "ece_10_bin"} & compared
+    reason = f"calibration cannot be judged on {len(after.cases)} Cases; from 300 on it can"
+    assert f"tickets, calibration: {reason}." in told.not_measured
+
+
 def test_the_same_metric_with_other_options_scores_the_answers_anew(rows: Path, tiny: Tiny) -> None:
     mean = run(study(tiny("t5")), out=rows / "run", folder=rows).result("after", task="tickets").score("rouge1")
     settings = study(tiny("t5")).plain()

@@ -77,6 +77,8 @@ class TaskSettings(BaseModel):
     """Let ROUGE compare words by their stems, as published numbers do; they are stems of English."""
     words: Literal["ascii", "unicode"] = "ascii"
     """What ROUGE takes for words: ASCII letters and digits, as published numbers do, or those of every script."""
+    positive: str | None = None
+    """The choice that `binary_f1` and `multirc` look for; the second of two when not given."""
     metrics: tuple[str, ...] = ()
     """What the answers are scored with; the template's suggestion when empty."""
     primary: str | None = None

@@ -6,6 +6,9 @@ same ids for the same prompt.
 
 Layout without a chat template: each shot is its question, a line break, its answer; shots and question are parted
 by an empty line. Decoder-only models read one line break more, after which the answer begins.
+
+An Example that asks nothing at all, without system part and shots, is free text: no chat, no line break, and only
+what the tokenizer puts before a text, or the token that ends one.
 """
 
 from __future__ import annotations
@@ -56,6 +59,9 @@ class Prompter:
 
     def prompt(self, example: Example) -> EncodedPrompt:
         """Encode the prompt; whole shots are dropped, last first, then the cuttable span is cut, until it fits."""
+        if not (example.prompt or example.system or example.shots):
+            around = (*self._before, *self._after) if self.encoder_decoder else self._before
+            return EncodedPrompt(around or self.end_ids[:1], 0, 0)
         for shots in range(len(example.shots), -1, -1):
             ids = self._encode(example, example.prompt, example.shots[:shots])
             if len(ids) <= self.max_prompt_tokens:

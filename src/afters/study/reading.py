@@ -10,8 +10,8 @@ import numpy as np
 
 from afters.data.task import TaskSettings, prepare
 from afters.errors import InputError, SettingsError, collected, raise_together
-from afters.metrics.metric import notes
-from afters.metrics.table import metric_for
+from afters.metrics.metric import Metric, notes, objection
+from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS, metric_for
 from afters.records import Example, SetAside
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand
@@ -35,9 +35,17 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
     prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict)
     declared = prepared.metrics or (("accuracy",) if prepared.template.choices else ("rouge", "exact_match"))
     metrics = tuple(
-        metric_for(name, best_reference=settings.best_reference, stem=settings.stem, words=settings.words)
+        metric_for(
+            name,
+            best_reference=settings.best_reference,
+            stem=settings.stem,
+            words=settings.words,
+            positive=settings.positive,
+        )
         for name in declared
     )
+    if not prepared.template.choices:
+        _refuse_choices(metrics, task=settings.name)
     names = [name for metric in metrics for name in metric.names]
     primary = prepared.primary or names[0]
     if primary not in names:
@@ -46,6 +54,9 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
             where=f"[[task]] {settings.name}",
             expected=f"one of {', '.join(names)}",
         )
+    decides = next(metric for metric in metrics if primary in metric.names)
+    if reason := objection(decides, cases=len(prepared.test)):
+        raise SettingsError(reason, where=f"[[task]] {settings.name}, primary")
     account = dict(prepared.account)
     told = notes(metrics, [reference for example in prepared.test for reference in example.references])
     account["notes"] = [*account["notes"], *told]
@@ -59,6 +70,18 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
         smallest_effect=settings.smallest_effect,
         account=account,
     )
+
+
+def _refuse_choices(metrics: Iterable[Metric], *, task: str) -> None:
+    """Refuse metrics of choices, for a task that has none."""
+    for metric in metrics:
+        if metric.name in NEED_CHOICES | NEED_LIKELIHOODS:
+            raise SettingsError(
+                f"{metric.name} judges choices, and the task has none",
+                where=f"[[task]] {task}",
+                hint='Name them, as choices = ["yes", "no"]; or the answer alone, choices = "{{ [answer] }}", '
+                "for its perplexity.",
+            )
 
 
 def encode(task: TaskAtHand, prompter: Prompter) -> None:

@@ -9,7 +9,7 @@ import functools
 import platform
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import tomli_w
 
 from afters.compare.change import compare, with_holm
 from afters.errors import AftersError, InputError, collected, raise_together
+from afters.metrics.metric import objection
 from afters.model import files
 from afters.records import Comparison, Result
 from afters.report.document import build
@@ -117,7 +118,8 @@ def _compare(
         if "nearest" in judged:
             made.append(declared(judged["nearest"], kind="baseline", primary=False, seed=seed))
         for metric in task.metrics:
-            for name in metric.names:
+            judged_cases = sum(row is not None for row in tuned.rows[metric.name])
+            for name in metric.names if objection(metric, cases=judged_cases) is None else ():
                 if name != task.primary:
                     also = compare(judged["before"], tuned, metric, score=name, kind="tuning", primary=False, seed=seed)
                     made.append(also)
@@ -134,7 +136,7 @@ def _write_up(work: Work, comparisons: tuple[Comparison, ...]) -> Told:
         {
             "versions": _versions(),
             "peak_memory_mb": peak,
-            "not_measured": list(NOT_MEASURED),
+            "not_measured": [*NOT_MEASURED, *_not_compared(work.tasks)],
             "primary": {task.name: task.primary for task in work.tasks},
             "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
         },
@@ -144,6 +146,12 @@ def _write_up(work: Work, comparisons: tuple[Comparison, ...]) -> Told:
     folder.write("report.html", render(build(told)))
     folder.write("model/README.md", model_card(told, base=work.study.model.base))
     return told
+
+
+def _not_compared(tasks: Iterable[TaskAtHand]) -> list[str]:
+    """Return which scores were given and not compared, and why."""
+    asked = [(task, metric, objection(metric, cases=len(task.test))) for task in tasks for metric in task.metrics]
+    return [f"{task.name}, {metric.name}: {reason}." for task, metric, reason in asked if reason]
 
 
 def _versions() -> dict[str, str]:

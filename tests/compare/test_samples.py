@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from afters.compare import resample
 from afters.compare.change import compare, interval
 from afters.errors import ComparisonRefused
 from afters.metrics.calibration import Calibration, CalibrationError
@@ -207,3 +208,27 @@ def coverage(excess: float, *, studies: int) -> float:
 @pytest.mark.parametrize("excess", [0.1, 0.2])
 def test_the_interval_of_calibration_holds_the_true_change(excess: float) -> None:
     assert coverage(excess, studies=200) >= 0.9
+
+
+def found_where_nothing_is(metric: Metric, name: str, make: Callable[[str], Rows], *, studies: int) -> int:
+    """How often before and after, alike but for chance, are told apart."""
+    pairs = ((make(f"{name} {study} before"), make(f"{name} {study} after")) for study in range(studies))
+    return sum(compared(metric, *pair).p_value < 0.05 for pair in pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("metric", "make"),
+    [
+        (Matthews(), lambda name: labels(name, 60, 0.5)),
+        (Spearman(), lambda name: numbers(name, 60, 1.0)),
+        (Calibration(), lambda name: confidences(name, 300, 0.1)),
+    ],
+    ids=["matthews", "spearman", "calibration"],
+)
+def test_a_difference_that_is_not_there_is_found_in_one_of_twenty_studies(
+    metric: Metric, make: Callable[[str], Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resample, "REPLICATES", 999)
+    least, most = (float(stats.binom.ppf(share, 400, 0.05)) for share in (0.001, 0.999))
+    assert least <= found_where_nothing_is(metric, "null", make, studies=400) <= most

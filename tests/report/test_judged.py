@@ -44,6 +44,12 @@ def test_a_case_whose_own_score_is_no_number_is_no_change(told: Told) -> None:
     assert [change.before.id for change in changes(replace(told, results=(broken, *told.results[1:])))][0] == "row-1"
 
 
+def test_where_no_row_has_a_score_of_its_own_that_is_said(told: Told) -> None:
+    alone = [replace(one, rows={"overlap": ((math.nan, 0.0, 1.0),) * len(one.cases)}) for one in told.results]
+    (said,) = judged_rows(replace(told, results=tuple(alone))).blocks
+    assert isinstance(said, Paragraph) and "has no" in said.text
+
+
 def test_cases_meet_by_id_not_by_place(told: Told) -> None:
     after = told.results[-1]
     turned = replace(after, cases=after.cases[::-1], rows={"overlap": after.rows["overlap"][::-1]})

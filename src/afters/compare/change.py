@@ -31,7 +31,7 @@ from afters.compare.resample import (
 from afters.compare.sentence import sentence
 from afters.compare.significance import holm
 from afters.compare.verdict import decided
-from afters.metrics.metric import Metric, SampleMetric, objection, reduce, stacked
+from afters.metrics.metric import Metric, SampleMetric, objection, stacked
 from afters.records import Comparison, Result
 from afters.records import Kind as MetricKind
 
@@ -175,10 +175,10 @@ def _whole_intervals(
 ) -> dict[str, tuple[float, float]]:
     drawn = resamples(int(clusters.max()) + 1, seed=seed)
     scores = np.concatenate([metric.from_counts(rows, counts[:, clusters]) for counts in drawn])  # (10,000, names)
-    observed = reduce(metric, list(map(tuple, rows.tolist())))
+    observed = metric.from_counts(rows, np.ones((1, len(rows))))[0].tolist()
     return {
-        name: percentile_interval(centred(column, at=observed[name]), confidence=confidence)[:2]
-        for name, column in zip(metric.names, scores.T, strict=True)
+        name: percentile_interval(centred(column, at=value), confidence=confidence)[:2]
+        for name, column, value in zip(metric.names, scores.T, observed, strict=True)
     }
 
 

@@ -191,6 +191,8 @@ def _edges(probabilities: NDArray[np.float64], *, bins: int) -> NDArray[np.float
 def _binned(rows: Array, counts: Array, *, bins: int) -> tuple[Array, Array, Array]:
     """Return each bin's Cases, and the sums of their probabilities and right choices, each (samples, bins)."""
     edges = _edges(rows[:, 0], bins=bins)
+    used = counts.any(axis=0)
+    rows, counts = rows[used], counts[:, used]
     _, bin_of = np.unique(np.searchsorted(edges, rows[:, 0]), return_inverse=True)  # without bins that nothing is in
     order = np.argsort(bin_of, kind="stable")
     starts = np.flatnonzero(np.diff(bin_of[order], prepend=-1))

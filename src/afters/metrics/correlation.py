@@ -99,9 +99,11 @@ class Spearman:
 
     def from_counts(self, rows: Array, counts: Array) -> Array:
         """Return the correlation of the ranks in each sample, shape (samples, 1)."""
-        middle = (counts.sum(axis=1, keepdims=True) + 1) / 2
-        x, y = (_ranks(column, counts) - middle for column in rows.T)  # each (samples, cases)
-        shared, spread_x, spread_y = ((counts * one * other).sum(axis=1) for one, other in ((x, y), (x, x), (y, y)))
+        taken = counts.any(axis=0)
+        rows, counts = rows[taken], counts[:, taken]
+        (x, spread_x), (y, spread_y) = (_ranks(column, counts) for column in rows.T)
+        cases = counts.sum(axis=1)
+        shared = np.einsum("sc,sc,sc->s", counts, x, y) - cases * ((cases + 1) / 2) ** 2
         return _divided(shared, np.sqrt(spread_x * spread_y))[:, None]
 
     def from_totals(self, totals: Array) -> Array:
@@ -127,14 +129,19 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _ranks(values: NDArray[np.float64], counts: Array) -> Array:
-    """Return each value's rank from 1 in samples that hold it `counts` times, shape (samples, cases)."""
+def _ranks(values: NDArray[np.float64], counts: Array) -> tuple[Array, Array]:
+    """Return each value's rank from 1 in samples that hold it `counts` times, and the sums of squares about the mean.
+
+    Shapes (samples, cases) and (samples,). Equals share a rank, and t of them take (t^3 - t) / 12 off the sum
+    (Kendall and Gibbons, Rank Correlation Methods, 1990).
+    """
     distinct, place = np.unique(values, return_inverse=True)
     order = np.argsort(place, kind="stable")
     starts = np.searchsorted(place[order], np.arange(len(distinct)))
     held = np.add.reduceat(counts[:, order], starts, axis=1)  # (samples, distinct values)
-    below = held.cumsum(axis=1) - held
-    return (below + (held + 1) / 2)[:, place]
+    ranks = held.cumsum(axis=1) - (held - 1) / 2
+    cases = counts.sum(axis=1)
+    return ranks[:, place], (cases**3 - cases - (held * (held * held - 1)).sum(axis=1)) / 12
 
 
 def _divided(shared: Array, spread: Array) -> Array:

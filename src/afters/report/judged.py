@@ -34,6 +34,9 @@ def judged_rows(told: Told) -> Section:
     """Return the rows that changed most, the most improved and the most worsened, and how many are not shown."""
     first = told.headline
     every = changes(told)
+    if not every:
+        words = f"One row by itself has no {first.metric}, so no row is said to have got better or worse."
+        return Section("rows", "Judged rows, side by side", (Paragraph(words),))
     shown = chosen(every)
     improved = sum(change.gain > 0 for change in shown)
     worsened = sum(change.gain < 0 for change in shown)

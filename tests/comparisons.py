@@ -1,8 +1,14 @@
-"""A Comparison to start from: an improvement beyond doubt, before a verdict is passed on it."""
+"""What tests compare: Results written by hand, and a Comparison to start from, before a verdict is passed on it."""
 
 from __future__ import annotations
 
-from afters.records import Comparison
+from collections.abc import Sequence
+from dataclasses import replace
+
+from afters.metrics.bleu import Bleu
+from afters.metrics.metric import Array, Metric, mean_from_totals
+from afters.records import Case, Comparison, Direction, Example, Kind, Prediction, Result, Row
+from afters.seeds import stream
 
 GOOD = Comparison(
     task="chats",
@@ -34,3 +40,53 @@ GOOD = Comparison(
     verdict="cannot_tell",
     sentence="",
 )
+
+
+class Grade:
+    """A metric whose rows the test writes itself."""
+
+    name = "grade"
+    names: tuple[str, ...] = ("grade",)
+    direction: Direction = "higher"
+    chance: float | None = None
+    signature = "version:1"
+    kind: Kind = "case"
+
+    def observe(self, case: Case) -> Row | None:
+        raise NotImplementedError
+
+    def from_totals(self, totals: Array) -> Array:
+        return mean_from_totals(totals)
+
+
+def case(name: str, *, cluster: str = "", answer: str = "", reference: str = "") -> Case:
+    example = Example(name, "chats", "rows.csv:1", "content", "plain", "prompt", (reference,), cluster=cluster)
+    return Case(name, cluster, (example,), (Prediction(name, (answer,), prompt_hash="h"),))
+
+
+def result(label: str, metric: Metric, cases: Sequence[Case], rows: Sequence[Row | None]) -> Result:
+    identity = {"dataset": "d", "shots": "s", "decoding": "x"}
+    return Result(label, "chats", identity, tuple(cases), {metric.name: tuple(rows)}, ())
+
+
+def graded(label: str, values: Sequence[float | None], clusters: Sequence[str] | None = None) -> Result:
+    """One Case for each value, each alone in its cluster unless told otherwise."""
+    names = clusters or [""] * len(values)
+    cases = [case(f"case-{number:04}", cluster=name) for number, name in enumerate(names)]
+    return result(label, Grade(), cases, [None if value is None else (value, 1.0) for value in values])
+
+
+def shuffled(made: Result) -> Result:
+    order = stream(8, "order", made.label).permutation(len(made.cases)).tolist()
+    rows = {name: tuple(observed[place] for place in order) for name, observed in made.rows.items()}
+    return replace(made, cases=tuple(made.cases[place] for place in order), rows=rows)
+
+
+def corpus(label: str, noise: float) -> Result:
+    draw = stream(8, "corpus", label)
+    cases = []
+    for number in range(60):
+        words = stream(8, "reference", number).choice(list("abcdefgh"), size=12).tolist()
+        answer = [word if draw.random() > noise else "z" for word in words]
+        cases.append(case(f"{number:02}", answer=" ".join(answer), reference=" ".join(words)))
+    return result(label, Bleu(), cases, [Bleu().observe(one) for one in cases])

@@ -22,6 +22,9 @@ Kind = Literal["binary", "case", "corpus"]
 Verdict = Literal["improved", "improved_effect_unproven", "worse", "equivalent", "cannot_tell"]
 """The words of a verdict; see `compare/verdict.py`."""
 
+Correction = Literal["", "Holm", "Benjamini-Hochberg"]
+"""What p-values pay for being several: Holm's among declared ones, the other among those that explore."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shot:
@@ -205,7 +208,7 @@ class Comparison:
     """The name of the interval's method."""
     p_value: float
     p_corrected: float
-    """After correction for the family it was tested in; equal to `p_value` in a family of one."""
+    """After correction for the family it was tested in, by `correction`; equal to `p_value` in a family of one."""
     test: str
     """The name of the test."""
     smallest_effect: float
@@ -217,8 +220,17 @@ class Comparison:
     detectable: float
     """The smallest difference that this many Cases show with 80 % power."""
     cases_needed: int | None
-    """How many Cases would show `max(|difference|, smallest_effect)` with 80 % power; None when neither says."""
+    """How many Cases would show `max(|difference|, smallest_effect)` with 80 % power; None when neither says, and when
+    no number of Cases would, because the seeds differ too much."""
     verdict: Verdict
     sentence: str
     not_checked: tuple[str, ...] = ()
     """What had to match and could not be checked, because a Result does not carry it."""
+    correction: Correction = ""
+    """How `p_corrected` was made; empty in a family of one."""
+    before_seeds: int = 1
+    after_seeds: int = 1
+    """Runs of each side, with a seed each: one speaks of its checkpoint, several of the recipe that made them."""
+    before_empty: int = 0
+    after_empty: int = 0
+    """Compared Cases with an empty answer on each side; empty answers are scored like any other."""

@@ -5,54 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from comparisons import Grade, case, corpus, graded, result, shuffled
 from scipy import stats
 
-from afters.compare.change import compare, interval, with_holm
+from afters.compare.change import compare, interval, with_corrections
 from afters.errors import ComparisonRefused, SettingsError
 from afters.metrics.bleu import Bleu
 from afters.metrics.match import ExactMatch
-from afters.metrics.metric import Array, Metric, mean_from_totals, reduce
-from afters.metrics.rouge import Rouge
-from afters.records import Case, Comparison, Direction, Example, Prediction, Result, Row
+from afters.metrics.metric import Metric, reduce
+from afters.records import Comparison, Direction, Result
 from afters.seeds import stream
-
-
-class Grade:
-    """A metric whose rows the test writes itself."""
-
-    name = "grade"
-    names: tuple[str, ...] = ("grade",)
-    direction: Direction = "higher"
-    chance: float | None = None
-    signature = "version:1"
-    kind = Rouge.kind
-
-    def observe(self, case: Case) -> Row | None:
-        raise NotImplementedError
-
-    def from_totals(self, totals: Array) -> Array:
-        return mean_from_totals(totals)
 
 
 class Loss(Grade):
     direction: Direction = "lower"
-
-
-def case(name: str, *, cluster: str = "", answer: str = "", reference: str = "") -> Case:
-    example = Example(name, "chats", "rows.csv:1", "content", "plain", "prompt", (reference,), cluster=cluster)
-    return Case(name, cluster, (example,), (Prediction(name, (answer,), prompt_hash="h"),))
-
-
-def result(label: str, metric: Metric, cases: Sequence[Case], rows: Sequence[Row | None]) -> Result:
-    identity = {"dataset": "d", "shots": "s", "decoding": "x"}
-    return Result(label, "chats", identity, tuple(cases), {metric.name: tuple(rows)}, ())
-
-
-def graded(label: str, values: Sequence[float | None], clusters: Sequence[str] | None = None) -> Result:
-    """One Case for each value, each alone in its cluster unless told otherwise."""
-    names = clusters or [""] * len(values)
-    cases = [case(f"case-{number:04}", cluster=name) for number, name in enumerate(names)]
-    return result(label, Grade(), cases, [None if value is None else (value, 1.0) for value in values])
 
 
 def matched(label: str, right: Sequence[int]) -> Result:
@@ -78,12 +44,6 @@ def copied(label: str, made: Result, times: int) -> Result:
     pairs = list(zip(made.cases, made.rows["grade"], strict=True))
     cases = [replace(one, id=f"{one.id}/{copy}", cluster=one.id) for one, _ in pairs for copy in range(times)]
     return result(label, Grade(), cases, [row for _, row in pairs for _ in range(times)])
-
-
-def shuffled(made: Result) -> Result:
-    order = stream(8, "order", made.label).permutation(len(made.cases)).tolist()
-    rows = {name: tuple(observed[place] for place in order) for name, observed in made.rows.items()}
-    return replace(made, cases=tuple(made.cases[place] for place in order), rows=rows)
 
 
 def test_before_and_difference_make_after() -> None:
@@ -206,18 +166,9 @@ def test_the_effect_asked_about_decides_how_many_cases_are_needed() -> None:
     before, after = noisy("needed", 100, 0.001)
     first, last = graded("before", before), graded("after", after)
     few, many = tuned(first, last, smallest_effect=0.05), tuned(first, last, smallest_effect=0.01)
-    assert few.cases_needed is not None
-    assert many.cases_needed == pytest.approx(25 * few.cases_needed, rel=0.05)
-
-
-def corpus(label: str, noise: float) -> Result:
-    draw = stream(8, "corpus", label)
-    cases = []
-    for number in range(60):
-        words = stream(8, "reference", number).choice(list("abcdefgh"), size=12).tolist()
-        answer = [word if draw.random() > noise else "z" for word in words]
-        cases.append(case(f"{number:02}", answer=" ".join(answer), reference=" ".join(words)))
-    return result(label, Bleu(), cases, [Bleu().observe(one) for one in cases])
+    assert few.cases_needed is not None and many.cases_needed is not None
+    # Of each, two are what a t-test costs over the normal approximation.
+    assert many.cases_needed - 2 == pytest.approx(25 * (few.cases_needed - 2), rel=0.05)
 
 
 def test_a_corpus_score_is_compared_over_all_cases() -> None:
@@ -235,14 +186,26 @@ def test_holm_corrects_the_primary_comparisons_alone() -> None:
     made = tuned(matched("before", [0] * 10), matched("after", [1] * 7 + [0] * 3), ExactMatch())
     side = replace(made, primary=False)
     assert made.verdict == "improved"
-    corrected = with_holm([made, side, made, made, made])
+    corrected = with_corrections([made, side, made, made, made])
     assert [one.p_corrected for one in corrected] == pytest.approx(
         [4 * made.p_value, made.p_value] + [4 * made.p_value] * 3
     )
     assert [one.verdict for one in corrected] == ["cannot_tell", "improved"] + ["cannot_tell"] * 3
     assert "after Holm's correction" in corrected[0].sentence
     assert corrected[1] == side
-    assert with_holm([made, side]) == [made, side]
+    assert with_corrections([made, side]) == [made, side]
+
+
+def test_what_explores_pays_benjamini_and_hochbergs_price_apart_from_what_was_declared() -> None:
+    made = tuned(matched("before", [0] * 10), matched("after", [1] * 7 + [0] * 3), ExactMatch())
+    lucky, unlucky = (replace(made, primary=False, p_value=p, p_corrected=p) for p in (0.03, 0.5))
+    corrected = with_corrections([made, lucky, unlucky, replace(lucky, p_value=0.001)])
+    assert corrected[0] == made
+    expected = stats.false_discovery_control([0.03, 0.5, 0.001]).tolist()
+    assert [one.p_corrected for one in corrected[1:]] == pytest.approx(expected)
+    assert [one.p_value for one in corrected[1:]] == [0.03, 0.5, 0.001]
+    assert {one.correction for one in corrected[1:]} == {"Benjamini-Hochberg"}
+    assert "p = 0.045 after Benjamini-Hochberg's correction" in corrected[1].sentence
 
 
 def test_equivalence_does_not_rest_on_the_test() -> None:
@@ -250,7 +213,7 @@ def test_equivalence_does_not_rest_on_the_test() -> None:
     sides = graded("before", before), graded("after", after)
     made = compare(*sides, Grade(), score="grade", kind="tuning", primary=True, margin=0.05)
     assert made.verdict == "equivalent"
-    first, _ = with_holm([made, made])
+    first, _ = with_corrections([made, made])
     assert (first.verdict, first.sentence) == ("equivalent", made.sentence)
 
 

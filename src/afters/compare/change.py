@@ -10,8 +10,9 @@ statistics on both sides; its clusters are resampled and exchanged whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,10 @@ from afters.compare.resample import (
     sum_by_cluster,
 )
 from afters.compare.sentence import sentence
-from afters.compare.significance import holm
+from afters.compare.significance import benjamini_hochberg, holm
 from afters.compare.verdict import decided
 from afters.metrics.metric import Metric, SampleMetric, objection, stacked
-from afters.records import Comparison, Result
+from afters.records import Comparison, Correction, Result
 from afters.records import Kind as MetricKind
 
 
@@ -58,7 +59,7 @@ def compare(
         score: one of the metric's names, as `rouge1`.
         kind: what may differ: "tuning" only the weights; "prompting" also the shots; "baseline" everything but the
             Dataset.
-        primary: whether this is the task's one declared comparison; see `with_holm`.
+        primary: whether this is the task's one declared comparison; see `with_corrections`.
         smallest_effect: the smallest difference that matters, declared beforehand.
         margin: the largest difference that does not matter; None for `smallest_effect`.
         seed: of the resamples.
@@ -74,7 +75,9 @@ def compare(
     found = _find(paired, metric, score=score, effect=smallest_effect, confidence=confidence, seed=seed)
     better, worse = paired.flips(of_score, direction=metric.direction)
     cases, clusters = len(paired.clusters), int(paired.clusters.max()) + 1
-    comparison = Comparison(
+    comparison = concluded(
+        found,
+        Compared(cases, clusters, paired.unjudged, better, worse),
         task=before.task,
         metric=score,
         kind=kind,
@@ -82,20 +85,41 @@ def compare(
         after=after.label,
         primary=primary,
         direction=metric.direction,
+        confidence=confidence,
+        smallest_effect=smallest_effect,
+        not_checked=not_checked,
+        before_empty=empty_answers(before),
+        after_empty=empty_answers(after),
+    )
+    return decided(comparison, margin=margin)
+
+
+class Compared(NamedTuple):
+    """What a comparison rests on, in numbers of Cases."""
+
+    cases: int
+    clusters: int
+    unjudged: int
+    better: int
+    worse: int
+
+
+def concluded(found: Finding, compared: Compared, **named: Any) -> Comparison:
+    """Return the Comparison that these numbers make, still without its word; `named` are its other fields."""
+    cases, clusters, unjudged, better, worse = compared
+    return Comparison(
         cases=cases,
         clusters=clusters,
-        unjudged=paired.unjudged,
+        unjudged=unjudged,
         before_value=found.before,
         after_value=found.after,
         difference=found.after - found.before,
         low=found.interval.low,
         high=found.interval.high,
-        confidence=confidence,
         interval=found.interval.method,
         p_value=found.significance.p_value,
         p_corrected=found.significance.p_value,
         test=found.significance.test,
-        smallest_effect=smallest_effect,
         better=better,
         worse=worse,
         same=cases - better - worse,
@@ -103,22 +127,21 @@ def compare(
         cases_needed=None if found.needed is None else math.ceil(found.needed * cases / clusters),
         verdict="cannot_tell",
         sentence="",
-        not_checked=not_checked,
+        **named,
     )
-    return decided(comparison, margin=margin)
 
 
-def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Return the comparisons with the primary ones corrected for being several, and decided again.
+def with_corrections(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons corrected for being several, and decided again.
 
-    Holm's correction only ever weakens a word: an improvement or a loss that does not outlive it becomes
-    `equivalent` where the interval lies within the smallest effect, and `cannot_tell` otherwise.
+    The primary ones, declared beforehand, pay Holm's price: the chance of any false finding among them stays below
+    1 - confidence. The others explore, and pay Benjamini and Hochberg's: so does the expected share of false ones
+    among their findings. A correction only ever weakens a word: an improvement or a loss that does not outlive it
+    becomes `equivalent` where the interval lies within the smallest effect, and `cannot_tell` otherwise.
     """
-    primary = [place for place, comparison in enumerate(comparisons) if comparison.primary]
-    corrected = holm([comparisons[place].p_value for place in primary])
     made = list(comparisons)
-    for place, p_corrected in zip(primary, corrected, strict=True):
-        made[place] = _corrected(comparisons[place], p_corrected)
+    _correct(made, holm, "Holm", primary=True)
+    _correct(made, benjamini_hochberg, "Benjamini-Hochberg", primary=False)
     return made
 
 
@@ -161,8 +184,31 @@ def _find(paired: Paired, metric: Metric, *, score: str, effect: float, confiden
     return of_means(paired, of_score, smallest_effect=effect, confidence=confidence, seed=seed)
 
 
-def _corrected(comparison: Comparison, p_corrected: float) -> Comparison:
-    corrected = replace(comparison, p_corrected=p_corrected)
+def empty_answers(result: Result) -> int:
+    """Return how many Cases have an answer without a word in it."""
+    return sum(
+        any(not answer.strip() for prediction in case.predictions for answer in prediction.answers[:1])
+        for case in result.cases
+    )
+
+
+def _correct(
+    made: list[Comparison],
+    correct: Callable[[Sequence[float]], list[float]],
+    name: Correction,
+    *,
+    primary: bool,
+) -> None:
+    """Correct one family in its places; a family of one has nothing to pay."""
+    places = [place for place, comparison in enumerate(made) if comparison.primary is primary]
+    if len(places) > 1:
+        corrected = correct([made[place].p_value for place in places])
+        for place, p_corrected in zip(places, corrected, strict=True):
+            made[place] = _corrected(made[place], p_corrected, name)
+
+
+def _corrected(comparison: Comparison, p_corrected: float, name: Correction) -> Comparison:
+    corrected = replace(comparison, p_corrected=p_corrected, correction=name)
     if comparison.verdict == "equivalent":
         return corrected  # It does not rest on the test; and its margin, which its sentence tells, is not kept.
     if comparison.verdict == "cannot_tell":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from afters.records import Comparison
+
+FLIPPED: Final = frozenset({"sign-flip permutation", "approximate randomisation"})
+"""Tests that exchange before and after of whole clusters."""
 
 
 def sentence(comparison: Comparison, *, margin: float | None = None) -> str:
     """Return the verdict in plain English; `margin` as in `verdict.decide`.
 
-    "rouge1 went from 0.312 to 0.547: improved by 0.235 [0.210, 0.260] on 200 Cases (p < 0.001, sign-flip
-    permutation)."
+    "rouge1 of this checkpoint went from 0.312 to 0.547: improved by 0.235 [0.210, 0.260] on 200 Cases (p < 0.001,
+    sign-flip permutation)." Where several seeds were compared it speaks of the recipe instead.
     """
     gain, low, high = _gain(comparison)
     if comparison.verdict == "improved":
@@ -39,9 +43,13 @@ def _write(value: float, comparison: Comparison, *, sign: str = "") -> str:
 
 def _values(comparison: Comparison) -> str:
     before, after = (_write(value, comparison) for value in (comparison.before_value, comparison.after_value))
+    seeds = ""
+    if max(comparison.before_seeds, comparison.after_seeds) > 1:
+        one = "seed" if comparison.before_seeds == 1 else "seeds"
+        seeds = f" ({comparison.before_seeds} {one} before, {comparison.after_seeds} after)"
     if comparison.kind == "tuning":
-        return f"went from {before} to {after}"
-    return f"is {after} for {comparison.after}, {before} for {comparison.before}"
+        return f"of this {'recipe' if seeds else 'checkpoint'}{seeds} went from {before} to {after}"
+    return f"is {after} for {comparison.after}, {before} for {comparison.before}{seeds}"
 
 
 def _better(comparison: Comparison) -> str:
@@ -70,7 +78,7 @@ def _basis(comparison: Comparison) -> str:
     clusters = "" if comparison.clusters == comparison.cases else f" in {comparison.clusters:,} clusters"
     corrected = ""
     if comparison.p_corrected != comparison.p_value:
-        corrected = f"; {_p(comparison.p_corrected)} after Holm's correction"
+        corrected = f"; {_p(comparison.p_corrected)} after {comparison.correction}'s correction"
     return f"on {comparison.cases:,} Cases{clusters} ({_p(comparison.p_value)}, {comparison.test}{corrected})"
 
 
@@ -89,12 +97,31 @@ def _reach(comparison: Comparison) -> str:
     excludes_zero = comparison.low > 0 or comparison.high < 0
     if excludes_zero != (comparison.p_corrected < 1 - comparison.confidence):
         told.append("Interval and test disagree; the weaker word is said.")
-    differing = comparison.better + comparison.worse
-    least = math.floor(math.log2(2 / (1 - comparison.confidence))) + 1
-    if comparison.test == "exact McNemar" and differing < least:
-        told.append(f"Only {differing} Cases changed between right and wrong; fewer than {least} never prove anything.")
+    told += _too_few(comparison)
     told.append(f"So many Cases show a difference of {_write(comparison.detectable, comparison)} with 80 % power")
-    if comparison.cases_needed and comparison.cases_needed > comparison.cases:
-        effect = max(abs(comparison.difference), comparison.smallest_effect)
-        told[-1] += f"; {_write(effect, comparison)} would take about {comparison.cases_needed:,}"
+    told[-1] += _needed(comparison)
     return " ".join(told) + "."
+
+
+def _too_few(comparison: Comparison) -> list[str]:
+    """Say where a test that counts flips has too few that differ: the p-value of k flips is at least 2 / 2^k."""
+    least = math.floor(math.log2(2 / (1 - comparison.confidence))) + 1
+    differing = comparison.better + comparison.worse
+    if comparison.test == "exact McNemar" and differing < least:
+        return [f"Only {differing} Cases changed between right and wrong; fewer than {least} never prove anything."]
+    if comparison.test in FLIPPED and min(differing, comparison.clusters) < least:
+        what = f"{differing} Cases changed" if differing <= comparison.clusters else f"{comparison.clusters} clusters"
+        return [f"Only {what}; fewer than {least} never prove anything."]
+    return []
+
+
+def _needed(comparison: Comparison) -> str:
+    effect = max(abs(comparison.difference), comparison.smallest_effect)
+    wanted = _write(effect, comparison)
+    if comparison.cases_needed is None and effect > 1e-12:
+        return f"; {wanted} would take more seeds, however many Cases"
+    if comparison.cases_needed is None:
+        return "; without a difference, or an effect declared to matter, no number of Cases can be named"
+    if comparison.cases_needed > comparison.cases:
+        return f"; {wanted} would take about {comparison.cases_needed:,}"
+    return f"; {wanted} takes about {comparison.cases_needed:,}, which there are"

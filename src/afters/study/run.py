@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tomli_w
 
-from afters.compare.change import compare, with_holm
+from afters.compare.change import compare, with_corrections
 from afters.errors import AftersError, InputError, collected, raise_together
 from afters.metrics.metric import objection
 from afters.model import files
@@ -123,7 +123,7 @@ def _compare(
                 if name != task.primary:
                     also = compare(judged["before"], tuned, metric, score=name, kind="tuning", primary=False, seed=seed)
                     made.append(also)
-    return tuple(with_holm(made))
+    return tuple(with_corrections(made))
 
 
 def _write_up(work: Work, comparisons: tuple[Comparison, ...]) -> Told:

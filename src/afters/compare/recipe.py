@@ -1,0 +1,229 @@
+"""Several runs of a side: what may be said of a recipe, and not only of the checkpoints that it happened to make.
+
+Seeds lie within their side and meet the same Cases, so both differ by chance: another seed would make another
+checkpoint, and other Cases would ask it other things. See design/seeds-and-cases.md for the model and its limits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from afters.compare.alike import Kind, check
+from afters.compare.change import Compared, concluded, empty_answers
+from afters.compare.finding import NOISE, Finding
+from afters.compare.intervals import Interval
+from afters.compare.paired import numbered, statistic
+from afters.compare.resample import Array, Statistic, collapse, sum_by_cluster
+from afters.compare.significance import Significance
+from afters.compare.sizes import POWER
+from afters.compare.verdict import decided
+from afters.errors import ComparisonRefused
+from afters.metrics.metric import Metric
+from afters.records import Comparison, Result, Row
+
+DOUBT: Final = 0.3
+"""How often a run variance lies above the bound that the degrees of freedom are reckoned with.
+
+With three seeds a side the plain estimate is too small so often that 95 % intervals hold the truth 92 % of the time;
+with this bound at least 93.8 % (design/seeds-and-cases.md).
+"""
+
+
+class Crossed(NamedTuple):
+    """How much chance there is in a difference of two recipes."""
+
+    variance: float
+    freedom: float
+    """Satterthwaite's degrees of freedom."""
+    of_seeds: float
+    """The part of the variance that more Cases do not lower."""
+
+
+def compare_recipes(
+    before: Sequence[Result],
+    after: Sequence[Result],
+    metric: Metric,
+    *,
+    score: str,
+    kind: Kind,
+    primary: bool,
+    smallest_effect: float = 0.0,
+    margin: float | None = None,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Compare the runs of two recipes, a seed each, by one score of a metric.
+
+    A side of one run is that checkpoint, whose own seed adds no chance. A score that is no mean over Cases is
+    compared by its jackknife pseudo-values (Tukey, 1958), which are.
+
+    Args:
+        before: one run or several of the recipe to start from.
+        after: one run or several of the other, on the same Cases.
+        metric: what observed all of them.
+        score: one of the metric's names, as `rouge1`.
+        kind: what may differ between the sides; see `compare`.
+        primary: whether this is the task's one declared comparison.
+        smallest_effect: the smallest difference that matters, declared beforehand.
+        margin: the largest difference that does not matter; None for `smallest_effect`.
+        confidence: of the interval; the test is held to 1 - confidence.
+
+    Raises:
+        ComparisonRefused: the runs do not answer the same question, or too few Cases could be judged in all.
+        SettingsError: the metric has no such score.
+    """
+    assert len(before) + len(after) > 2, "two single runs are compared by `compare`"
+    not_checked = _check(before, after, metric, kind=kind)
+    of_score = statistic(metric, score=score)
+    runs, clusters, unjudged = _aligned([*before, *after], metric)
+    sides = runs[: len(before)], runs[len(before) :]
+    (first, of_first), (last, of_last) = (
+        _by_cluster(side, clusters, of_score, corpus=metric.kind == "corpus") for side in sides
+    )
+    found = _find(
+        (float(first.mean()), float(last.mean())), of_first, of_last, effect=smallest_effect, confidence=confidence
+    )
+    change = _case_scores(sides[1], of_score) - _case_scores(sides[0], of_score)
+    gain = change if metric.direction == "higher" else -change
+    better, worse = int((gain > NOISE).sum()), int((gain < -NOISE).sum())
+    comparison = concluded(
+        found,
+        Compared(len(clusters), int(clusters.max()) + 1, unjudged, better, worse),
+        task=before[0].task,
+        metric=score,
+        kind=kind,
+        before=name_of(before),
+        after=name_of(after),
+        primary=primary,
+        direction=metric.direction,
+        confidence=confidence,
+        smallest_effect=smallest_effect,
+        not_checked=not_checked,
+        before_seeds=len(before),
+        after_seeds=len(after),
+        before_empty=sum(map(empty_answers, before)),
+        after_empty=sum(map(empty_answers, after)),
+    )
+    return decided(comparison, margin=margin)
+
+
+def name_of(runs: Sequence[Result]) -> str:
+    """Return what a side is called: its runs' labels."""
+    return ", ".join(run.label for run in runs)
+
+
+def crossed(before: Array, after: Array) -> Crossed:
+    """Return the variance of the difference of two sides' means, both of shape (runs, clusters).
+
+    The difference is the mean of `after` less that of `before`. With I runs of a side and C clusters its variance is
+
+        sum over sides of S_runs / I  +  max(0, S_change / C - sum over sides of S_rest / (I C)),
+
+    S_runs the variance of the runs' means, S_change that between clusters of what the sides' means differ by, and
+    S_rest that of what is left of a side's numbers without its run's and its cluster's mean. So is a two-way table
+    with random rows and columns taken apart: as readers and cases in Hillis, "A comparison of denominator degrees of
+    freedom methods for multiple observer ROC analysis", Statistics in Medicine 26, 2007, but with runs nested in
+    sides. The degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946).
+    """
+    clusters = before.shape[1]
+    sides = [side for side in (before, after) if len(side) > 1]
+    of_runs = [float(side.mean(axis=1).var(ddof=1)) / len(side) for side in sides]
+    rest = [_rest(side) / (len(side) * clusters) for side in sides]
+    change = after.mean(axis=0) - before.mean(axis=0)
+    of_cases = max(0.0, float(change.var(ddof=1)) / clusters - sum(rest))
+    freedoms = [len(side) - 1 for side in sides]
+    # A run variance of two or three seeds is easily too small; the weights of the mixture are asked of its bound.
+    bounds = [
+        variance * freedom / float(stats.chi2.ppf(DOUBT, freedom))
+        for variance, freedom in zip(of_runs, freedoms, strict=True)
+    ]
+    parts = [*zip(bounds, freedoms, strict=True), (of_cases, clusters - 1)]
+    weight = sum(part * part / freedom for part, freedom in parts)
+    freedom = float(sum(part for part, _ in parts) ** 2 / weight) if weight > 0 else clusters - 1.0
+    of_seeds = sum(max(0.0, one - left) for one, left in zip(of_runs, rest, strict=True))
+    return Crossed(sum(of_runs) + of_cases, freedom, of_seeds)
+
+
+def _rest(side: Array) -> float:
+    """Return the variance of what neither the run nor the cluster explains."""
+    runs, clusters = side.shape
+    left = side - side.mean(axis=1, keepdims=True) - side.mean(axis=0, keepdims=True) + side.mean()
+    squares = float(np.sum(left * left))
+    return float(squares / ((runs - 1) * (clusters - 1)))
+
+
+def _find(values: tuple[float, float], before: Array, after: Array, *, effect: float, confidence: float) -> Finding:
+    """Return interval and test by t: the difference over its crossed standard error."""
+    difference = values[1] - values[0]
+    clusters = before.shape[1]
+    chance = crossed(before, after)
+    error = math.sqrt(chance.variance)
+    half, power = (float(stats.t.ppf(share, chance.freedom)) for share in ((1 + confidence) / 2, POWER))
+    ratio = abs(difference) / error if error > 0 else (math.inf if abs(difference) > NOISE else 0.0)
+    method = f"Student's t over seeds and Cases, {chance.freedom:.1f} degrees of freedom"
+    wanted = (max(abs(difference), effect) / (half + power)) ** 2
+    lowered = chance.variance - chance.of_seeds
+    return Finding(
+        values[0],
+        values[1],
+        Interval(difference - half * error, difference + half * error, method),
+        Significance(min(1.0, 2 * float(stats.t.sf(ratio, chance.freedom))), "t-test over seeds and Cases"),
+        (half + power) * error,
+        max(2, math.ceil(clusters * lowered / (wanted - chance.of_seeds))) if wanted > chance.of_seeds else None,
+    )
+
+
+def _check(before: Sequence[Result], after: Sequence[Result], metric: Metric, *, kind: Kind) -> tuple[str, ...]:
+    """Refuse runs that do not answer the same question; what holds of each with one other holds of all."""
+    pairs = [(before[0], run) for run in after] + [(run, after[0]) for run in before[1:]]
+    unknown = [name for one, other in pairs for name in check(one, other, metric, kind=kind)]
+    return tuple(dict.fromkeys(unknown))
+
+
+def _aligned(runs: Sequence[Result], metric: Metric) -> tuple[list[Array], NDArray[np.intp], int]:
+    """Return each run's rows, shape (cases, width), in the order of the Cases' ids; each Case's cluster; and how many.
+
+    Cases that some run could not be judged on are left out and counted.
+    """
+    by_id = [dict(zip((case.id for case in run.cases), run.rows[metric.name], strict=True)) for run in runs]
+    cases = sorted(runs[0].cases, key=lambda case: case.id)
+    judged = [case for case in cases if all(rows[case.id] is not None for rows in by_id)]
+    clusters = numbered(judged)
+    if len(set(clusters.tolist())) < 2:
+        raise ComparisonRefused(
+            "too little to compare",
+            where=f"{name_of(runs)}, {metric.name}",
+            expected="Cases of two clusters at least that every run could be judged on",
+            received=f"{len(judged)} of {len(cases)} Cases, in {len(set(clusters.tolist()))} clusters",
+            hint="Judge more rows.",
+        )
+    kept: list[list[Row | None]] = [[rows[case.id] for case in judged] for rows in by_id]
+    return [np.array(rows, dtype=np.float64) for rows in kept], clusters, len(cases) - len(judged)
+
+
+def _by_cluster(
+    side: Sequence[Array], clusters: NDArray[np.intp], score: Statistic, *, corpus: bool
+) -> tuple[Array, Array]:
+    """Return each run's score, shape (runs,), and what each cluster says of it, shape (runs, clusters)."""
+    if not corpus:
+        means = np.array([collapse(score(rows), clusters) for rows in side])
+        return means.mean(axis=1), means
+    made = [_pseudo_values(sum_by_cluster(rows, clusters), score) for rows in side]
+    return np.array([whole for whole, _ in made]), np.array([values for _, values in made])
+
+
+def _pseudo_values(totals: Array, score: Statistic) -> tuple[float, Array]:
+    """Return a corpus score, and its jackknife pseudo-values: C times the whole's less C - 1 times one without."""
+    clusters, everything = len(totals), totals.sum(axis=0, keepdims=True)
+    whole = float(score(everything)[0])
+    return whole, clusters * whole - (clusters - 1) * score(everything - totals)
+
+
+def _case_scores(side: Sequence[Array], score: Statistic) -> Array:
+    """Return each Case's own score, the mean over the runs."""
+    return np.asarray(np.mean([score(rows) for rows in side], axis=0), dtype=np.float64)

@@ -55,7 +55,11 @@ def test_run_tells_a_verdict_and_where_the_page_is(folder: Path) -> None:
     assert "exact_match" in done.stdout and "out/report.html" in done.stdout
     assert (folder / "out" / "report.html").is_file()
     again = afters(folder, "report", "out", "--json")
-    assert json.loads(again.stdout) == json.loads((folder / "out" / "verdict.json").read_text())
+    verdict = json.loads((folder / "out" / "verdict.json").read_text())
+    assert json.loads(again.stdout) == verdict
+    compared = afters(folder, "compare", "out", "--json")
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout)["comparisons"][0] == verdict["comparisons"][0]
 
 
 def test_preview_shows_what_is_read_and_what_is_taught_and_loads_no_weights(folder: Path) -> None:

@@ -13,12 +13,22 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "afters"
 
 FLOORS = {
-    **{"__init__": 10, "__main__": 10, "cli": 9, "config": 8, "preview": 8, "study": 7, "runfolder": 6, "report": 5},
+    **{
+        "__init__": 10,
+        "__main__": 10,
+        "cli": 9,
+        "config": 8,
+        "preview": 8,
+        "study": 7,
+        "sides": 7,
+        "runfolder": 6,
+        "report": 5,
+    },
     **{"train": 4, "evaluate": 4, "benchmarks": 4, "compare": 4, "testing": 4},
     **{"data": 3, "metrics": 3, "model": 3, "records": 2, "errors": 1, "seeds": 1},
 }
 
-WITHOUT_TORCH = ("data", "metrics", "benchmarks", "compare", "report", "runfolder", "evaluate")
+WITHOUT_TORCH = ("data", "metrics", "benchmarks", "compare", "report", "runfolder", "evaluate", "sides")
 
 NEVER = {
     "train": ("evaluate", "metrics", "benchmarks", "compare", "study"),

@@ -32,6 +32,8 @@ _HOMES = {
     "TrainSettings": "afters.train.settings",
     "Told": "afters.report.told",
     "compare": "afters.compare.change",
+    "compare_recipes": "afters.compare.recipe",
+    "compare_sides": "afters.sides.compare",
     "evaluate": "afters.evaluate",
     "metric_for": "afters.metrics.table",
     "read_study": "afters.config",

@@ -101,6 +101,39 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder
 
 
 @app.command()
+def compare(
+    sides: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="BEFORE [AFTER] | BEFORE… to AFTER…",
+            help="Run folders (RUN, or RUN:LABEL), prediction files (.jsonl, .csv), lm-eval's samples or a folder of "
+            "them. One run folder alone: its before and after. Several a side, 'to' between: seeds of a recipe.",
+        ),
+    ],
+    metric: Annotated[
+        list[str] | None, typer.Option(help="A score, or a column of numbers. The first decides, others explore.")
+    ] = None,
+    smallest_effect: Annotated[float | None, typer.Option(min=0, help="A smaller difference would not matter.")] = None,
+    lower_is_better: Annotated[list[str] | None, typer.Option(help="A column of which less is better.")] = None,
+    seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
+    json: Json = False,
+) -> None:
+    """Compare two results that lie on disk, Case by Case: how much better, and how sure that is."""
+    from afters.sides.compare import compare_sides
+
+    before, after = _two_sides(sides)
+    told = compare_sides(
+        before,
+        after,
+        metrics=metric or (),
+        smallest_effect=smallest_effect,
+        lower_is_better=lower_is_better or (),
+        seed=seed,
+    )
+    _tell(told, None, json=json)
+
+
+@app.command()
 def score(
     metric: Annotated[str, typer.Option(help="As rouge, rouge3, pyrouge, bleu, chrf, ter, exact_match.")],
     predictions: Annotated[Path, typer.Option(help="One answer a line.")],
@@ -179,15 +212,26 @@ def _complain(text: str, *, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _tell(told: Told, folder: Path, *, json: bool) -> None:
+def _two_sides(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the word "to" and after it; two paths need no word between them."""
+    if "to" in words:
+        place = words.index("to")
+        return words[:place], words[place + 1 :]
+    return (words[:1], words[1:]) if len(words) == 2 else (words, [])
+
+
+def _tell(told: Told, folder: Path | None, *, json: bool) -> None:
+    """Print a verdict: as JSON, or in words, with the page that lies in the run folder if there is one."""
     from rich.console import Console
 
-    from afters.report.document import build
+    from afters.report.document import build, compared
     from afters.report.export import verdict_json
     from afters.report.terminal import print_document
 
     if json:
         print(verdict_json(told), end="")
+    elif folder is None:
+        print_document(compared(told), Console())
     else:
         print_document(build(told), Console(), page=folder / "report.html")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from afters.report.blocks import Document, Section
 from afters.report.findings import BETTER, also, comparisons, finding, glance, scores
 from afters.report.glossary import glossary
@@ -10,7 +12,7 @@ from afters.report.making import cost, cut, lengths, not_measured, set_aside, se
 from afters.report.numbers import count
 from afters.report.told import Told
 
-__all__ = ["Document", "Told", "build"]
+__all__ = ["Document", "Told", "build", "compared"]
 
 SECTIONS = (
     glance,
@@ -30,10 +32,23 @@ SECTIONS = (
 """The sections in the order in which a reader asks for them: what, how sure, show me, how, what not."""
 
 
+COMPARED = (scores, comparisons, not_measured)
+"""The sections about results that were only compared: how they were made is not known here."""
+
+
 def build(told: Told) -> Document:
     """Return the document of a run."""
+    return _document(told, SECTIONS)
+
+
+def compared(told: Told) -> Document:
+    """Return the document of results that were compared as they lay on disk."""
+    return _document(told, COMPARED)
+
+
+def _document(told: Told, parts: Sequence[Callable[[Told], Section]]) -> Document:
     first = told.headline
-    sections: tuple[Section, ...] = tuple(section(told) for section in SECTIONS)
+    sections = tuple(part(told) for part in parts)
     subtitle = (
         f"Task {first.task}, {count(first.cases, 'judged row')}. "
         f"Primary score: {first.metric}, {BETTER[first.direction]}."

@@ -66,9 +66,19 @@ def comparisons(told: Told) -> Section:
     blocks: tuple[Block, ...] = (
         _comparison_table(told.comparisons),
         Details("Each comparison in words", (Points(tuple(comparison.sentence for comparison in told.comparisons)),)),
+        *_empty_answers(told.comparisons),
         Details("How much these rows could show, and how each number was computed", (_power_table(told),)),
     )
     return Section("comparisons", "Comparisons", blocks)
+
+
+def _empty_answers(comparisons: Sequence[Comparison]) -> tuple[Paragraph, ...]:
+    """Say how many answers were empty, where some were; they count like any other."""
+    first = comparisons[0]
+    if not first.before_empty and not first.after_empty:
+        return ()
+    sides = f"{count(first.before_empty)} of {first.before}, {count(first.after_empty)} of {first.after}"
+    return (Paragraph(f"Empty answers, which are scored like any other: {sides}."),)
 
 
 def _score(result: Result, name: str) -> Score | None:
@@ -120,7 +130,8 @@ def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
 def _comparison_row(comparison: Comparison) -> tuple[Cell, ...]:
     flips = " / ".join(count(value) for value in (comparison.better, comparison.worse, comparison.same))
     notes = [comparison.task, "primary" if comparison.primary else ""]
-    corrected = f"corrected {probability(comparison.p_corrected)}"
+    by = {"": "", "Holm": " (Holm)", "Benjamini-Hochberg": " (BH)"}[comparison.correction]
+    corrected = f"corrected {probability(comparison.p_corrected)}{by}"
     return (
         Cell(against(comparison), note=", ".join(filter(None, notes))),
         Cell(comparison.metric),

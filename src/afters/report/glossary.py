@@ -38,7 +38,8 @@ def glossary(told: Told) -> Section:
         (
             "p, corrected p",
             f"How often a difference at least this large would come up if nothing had changed, by: {first.test}. "
-            "Where several comparisons are made together, chance gets several tries; the corrected p pays for them.",
+            "Where several comparisons are made together, chance gets several tries; the corrected p pays for them: by "
+            "Holm among those that were declared to decide, by Benjamini and Hochberg (BH) among the others.",
         ),
         (
             "Better, worse, same",

@@ -100,7 +100,8 @@ def label(name: str) -> str:
 def against(comparison: Comparison) -> str:
     """Name a Comparison by what it sets against what, in a few words.
 
-    The first words of "Before (zero-shot)" are enough here.
+    The first words of "Before (zero-shot)" are enough here; a file's name stays as it is.
     """
     before = label(comparison.before).partition(" (")[0]
-    return f"{label(comparison.after)} against {before.lower()}"
+    known = label(comparison.before) != comparison.before
+    return f"{label(comparison.after)} against {before.lower() if known else comparison.before}"

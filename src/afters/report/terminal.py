@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from afters.report.blocks import Cell, Document, Finding, JudgedRow, JudgedRows, Table, Tone
+from afters.report.blocks import Cell, Document, Finding, JudgedRow, JudgedRows, Paragraph, Points, Section, Table, Tone
 from afters.report.inert import inert
 
 STYLES: dict[Tone, str] = {
@@ -35,7 +35,10 @@ _PLAIN = str.maketrans({"−": "-", "–": "-", "…": "...", "→": "->"})
 
 
 def print_document(document: Document, console: Console, *, page: Path | str | None = None) -> None:
-    """Print what a reader wants first, and where the page with the rest is; plain text when not to a terminal."""
+    """Print what a reader wants first, and where the page with the rest is; plain text when not to a terminal.
+
+    Where there is no page, what was not measured stands here, and no rows.
+    """
     say = _Writer(console)
     say.line(f"{document.title}. {document.subtitle}", style="dim")
     for finding in (document.headline, *document.also):
@@ -44,11 +47,15 @@ def print_document(document: Document, console: Console, *, page: Path | str | N
         for block in document.section(section).blocks:
             if isinstance(block, Table):
                 say.table(block, notes=section == "comparisons")
+            elif isinstance(block, Paragraph) and section == "comparisons":
+                say.line(block.text)
+    if page is None:
+        say.points(document.section("not-measured"))
+        return
     for block in document.section("rows").blocks:
         if isinstance(block, JudgedRows):
             say.rows(block)
-    if page is not None:
-        say.line(f"The whole report: {page}")
+    say.line(f"The whole report: {page}")
 
 
 class _Writer:
@@ -93,6 +100,12 @@ class _Writer:
         """Return a cell, with its note below, as an interval under a difference; the page has every note."""
         said = self.text(cell.text, style=STYLES[cell.tone])
         return said.append_text(self.text(f"\n{cell.note}", style="dim")) if note and cell.note else said
+
+    def points(self, section: Section) -> None:
+        self.line(f"{section.title}:", style="dim")
+        for block in section.blocks:
+            for item in block.items if isinstance(block, Points) else ():
+                self.line(f"- {item}")
 
     def rows(self, block: JudgedRows) -> None:
         """Show the most improved and the most worsened row."""

@@ -1,0 +1,1 @@
+"""Sides of a comparison: results that lie on disk already, wherever they came from, put through the same tests."""

@@ -1,0 +1,56 @@
+"""A run folder as a side: one of its Results for each task, as it was judged then."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from afters.errors import RunFolderError, unknown
+from afters.records import Result
+from afters.runfolder import RunFolder
+from afters.sides.side import Declared
+
+
+class RunSide:
+    """The Results of one label in a run folder: "after" unless another is named."""
+
+    def __init__(self, path: Path, *, label: str, name: str = "") -> None:
+        folder = RunFolder.opened(path)
+        by_task = folder.results()
+        self._results = {task: results[label] for task, results in by_task.items() if label in results}
+        if not self._results:
+            labels = {label for results in by_task.values() for label in results}
+            hint = f"Name another one behind the folder: {path.name}:before."
+            raise RunFolderError(unknown("result", label, labels), where=path.name, hint=hint)
+        self.name = name or f"{path.resolve().name}: {label}"
+        self.label = label
+        self.tasks = tuple(self._results)
+        self._primary = folder.read_json("making.json").get("primary", {})
+        self._effects = _declared_effects(folder)
+
+    def offers(self, task: str) -> tuple[str, ...]:
+        """Return the run's scores of the task, the one that decided first."""
+        names = [score.name for score in self._results[task].scores]
+        return tuple(sorted(names, key=lambda name: name != self._primary.get(task)))
+
+    def columns(self, task: str) -> tuple[str, ...]:
+        """Return nothing: a run's numbers are its metrics' own."""
+        return ()
+
+    def declared(self, task: str) -> Declared | None:
+        """Return what the run's study declared of the task."""
+        primary = self._primary.get(task)
+        return Declared(primary, self._effects.get(task, 0.0)) if primary else None
+
+    def result(self, task: str, *, scores: Sequence[str]) -> Result:
+        """Return the Result as the run folder holds it."""
+        return self._results[task]
+
+
+def _declared_effects(folder: RunFolder) -> dict[str, float]:
+    """Return each task's smallest effect that matters, as the study's settings say it."""
+    settings: dict[str, Any] = tomllib.loads((folder.path / "study.toml").read_text(encoding="utf-8"))
+    tasks = settings.get("task", [])
+    return {str(task.get("name")): float(task.get("smallest_effect", 0.0)) for task in tasks}

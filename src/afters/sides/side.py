@@ -1,0 +1,42 @@
+"""A side: a run folder, a prediction file or lm-eval's samples, asked for the Result of one task at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from afters.records import Result
+
+UNNAMED = "answers"
+"""The task of a file that names none."""
+
+
+class Declared(NamedTuple):
+    """What a study said, before anything was measured, about what decides."""
+
+    primary: str
+    smallest_effect: float
+
+
+class Side(Protocol):
+    """One run, or one file, of one side of a comparison."""
+
+    name: str
+    """As the shell and the JSON call it."""
+    tasks: tuple[str, ...]
+
+    def offers(self, task: str) -> tuple[str, ...]:
+        """Return the scores that stand there already, the one that decides first."""
+        ...
+
+    def columns(self, task: str) -> tuple[str, ...]:
+        """Return the columns that may hold a number for each Case."""
+        ...
+
+    def declared(self, task: str) -> Declared | None:
+        """Return what was declared beforehand, where that is known."""
+        ...
+
+    def result(self, task: str, *, scores: Sequence[str]) -> Result:
+        """Return the task's Result; its rows hold the columns among `scores`, and what was scored before."""
+        ...

@@ -1,0 +1,44 @@
+"""Sides as they lie on disk, written small and by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from on_disk import MakeRun, Write, answered
+
+from afters.runfolder import RunFolder
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Write:
+    """Write JSON lines."""
+
+    def write(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Write a run folder as `afters run` leaves it, as far as a comparison reads it."""
+
+    def make(name: str, effect: float = 0.05, **sides: Sequence[str]) -> Path:
+        folder = RunFolder(tmp_path / name)
+        for label, answers in sides.items():
+            shots = "2" if label.startswith("shots") else "0"
+            told = label.replace("_", "=")
+            folder.keep_result(answered(told, answers, weights=f"{name}/{label}", shots=shots))
+        folder.write("study.toml", f'name = "{name}"\n[[task]]\nname = "chats"\nsmallest_effect = {effect}\n')
+        folder.write_json("making.json", {"primary": {"chats": "exact_match"}})
+        folder.write_json("verdict.json", {"comparisons": []})
+        return folder.path
+
+    return make

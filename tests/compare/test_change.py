@@ -13,8 +13,12 @@ from afters.errors import ComparisonRefused, SettingsError
 from afters.metrics.bleu import Bleu
 from afters.metrics.match import ExactMatch
 from afters.metrics.metric import Metric, reduce
-from afters.records import Comparison, Direction, Result
+from afters.records import Comparison, Direction, Kind, Result
 from afters.seeds import stream
+
+
+class CorpusGrade(Grade):
+    kind: Kind = "corpus"
 
 
 class Loss(Grade):
@@ -234,6 +238,14 @@ def test_a_corpus_score_gets_the_bootstraps_interval() -> None:
     made = corpus("before", 0.3)
     low, high = interval(made, Bleu())["bleu"]
     assert low < reduce(Bleu(), made.rows["bleu"])["bleu"] < high
+
+
+def test_a_corpus_score_of_few_clusters_gets_students_interval_of_the_jackknife() -> None:
+    made = graded("before", noisy("jackknife", 30, 0)[0])
+    values = [row[0] for row in made.rows["grade"] if row is not None]
+    # The pseudo-values of a mean are the Cases' own numbers.
+    expected = stats.t.interval(0.95, 29, loc=np.mean(values), scale=stats.sem(values))
+    assert interval(made, CorpusGrade())["grade"] == pytest.approx(expected)
 
 
 def test_a_single_cluster_has_no_interval() -> None:

@@ -162,13 +162,26 @@ def test_a_run_that_answers_other_questions_is_refused_wherever_it_stands() -> N
     with pytest.raises(ComparisonRefused, match="the decoding differs"):
         recipes([*before[:2], other], after)
     with pytest.raises(ComparisonRefused, match="too little to compare"):
-        recipes([graded("b", [0.1])], [graded("a", [0.1]), graded("a2", [0.1])])
+        recipes([graded("b", [0.1])], [graded("a", [0.1]), graded("a2", [0.2])])
 
 
 def test_nothing_changed_is_no_finding() -> None:
-    same = [graded("b", [0.1, 0.5, 0.9])]
-    found = recipes(same, [replace(same[0], label=name) for name in "cd"])
-    assert (found.p_value, found.difference, found.verdict) == (1.0, 0.0, "cannot_tell")
+    before, after = [0.1, 0.5, 0.9, 0.4], ([0.2, 0.5, 0.8, 0.4], [0.0, 0.5, 1.0, 0.4])
+    found = recipes([graded("b", before)], [graded(f"a{place}", side) for place, side in enumerate(after)])
+    assert found.difference == pytest.approx(0)
+    assert found.p_value == pytest.approx(1)
+    assert found.verdict == "cannot_tell"
+
+
+def test_one_checkpoint_is_not_taken_for_several_seeds() -> None:
+    before, after = [graded("b", [0.1, 0.5, 0.9])], graded("a", [0.2, 0.5, 0.8])
+    with pytest.raises(ComparisonRefused, match="(?s)copy is a once more.*the same answer to every Case"):
+        recipes(before, [after, replace(after, label="copy")])
+    weighed = [replace(after, label=name, identity={**after.identity, "weights": name}) for name in ("w", "v")]
+    assert recipes(before, weighed).after_seeds == 2  # other weights may well answer alike
+    again = replace(graded("again", [0.3, 0.4, 0.8]), identity=weighed[0].identity)
+    with pytest.raises(ComparisonRefused, match="(?s)again is w once more.*the same weights"):
+        recipes(before, [weighed[0], again])
 
 
 def covered(seeds: tuple[int, int], cases: int, *, times: int, of_seeds: tuple[float, float]) -> float:

@@ -8,7 +8,8 @@ import sacrebleu
 from sacrebleu.significance import PairedTest
 from scipy import stats
 
-from afters.compare.resample import Array
+from afters.compare import significance
+from afters.compare.resample import Array, Statistic
 from afters.compare.significance import (
     approximate_randomisation,
     benjamini_hochberg,
@@ -113,6 +114,30 @@ def test_approximate_randomisation_agrees_with_sacrebleu(noise: float) -> None:
         seed=0,
     )
     assert ours.p_value == pytest.approx(expected, abs=0.02)
+
+
+def test_with_sacrebleus_own_flips_the_p_value_is_sacrebleus(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = stream(5, "flips")
+    vocabulary = [f"w{number}" for number in range(60)]
+    references = [" ".join(draw.choice(vocabulary, size=int(draw.integers(5, 20)))) for _ in range(80)]
+    before, after = (translations(noise, name=f"flips {noise}", references=references) for noise in (0.36, 0.42))
+    systems = [("before", before), ("after", after)]
+    monkeypatch.setenv("SACREBLEU_SEED", "12345")
+    test = PairedTest(systems, {"BLEU": sacrebleu.BLEU()}, [references], test_type="ar", n_samples=2000)
+    expected = test()[1]["BLEU"][1].p_value
+
+    def as_extreme(effect: Statistic, *, clusters: int, seed: int) -> float:
+        drawn = np.random.default_rng(12345).integers(2, size=(2000, len(references)), dtype=bool)
+        drawn = drawn[:, (first != last).any(axis=1)]  # we flip no sentence that both translate alike
+        assert drawn.shape[1] == clusters
+        extreme = effect(drawn.astype(np.float64)) >= effect(np.zeros((1, clusters)))[0] * (1 - 1e-9)
+        return float((extreme.sum() + 1) / 2001)
+
+    monkeypatch.setattr(significance, "share_as_extreme", as_extreme)
+    first, last = (statistics(answers, references) for answers in (before, after))
+    ours = approximate_randomisation(first, last, lambda sums: Bleu().from_totals(sums)[:, 0], seed=0)
+    assert ours.p_value == expected
+    assert 0.01 < expected < 0.9
 
 
 def test_exchanging_totals_of_a_mean_is_flipping_signs() -> None:

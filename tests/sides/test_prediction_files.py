@@ -284,6 +284,12 @@ def test_unknown_metrics_name_the_nearest_and_none_at_all_the_choice(lines: Writ
         compare_sides([before], [after])
 
 
+def test_a_column_that_only_one_file_has_is_told(lines: Write) -> None:
+    before, after = lines("b.jsonl", [{"id": 1, "quality": 1}]), lines("a.jsonl", [{"id": 1, "qualitty": 1}])
+    with pytest.raises(InputError, match=r"(?s)a.jsonl: no column 'quality'.*Is it 'qualitty'"):
+        compare_sides([before], [after], metrics=["quality"])
+
+
 def test_a_metric_that_needs_references_says_where_they_lack(lines: Write) -> None:
     plain = [{"id": place, "prediction": "yes"} for place in range(3)]
     with pytest.raises(InputError, match="no reference to judge by rouge"):

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from afters.compare.alike import Kind, check
 from afters.compare.finding import Finding, of_corpus, of_means, of_proportions, of_samples, right_or_wrong
-from afters.compare.intervals import Interval, centred, percentile_interval, ratio_interval, wilson_interval
-from afters.compare.paired import Paired, numbered, pair, statistic
-from afters.compare.resample import (
-    Array,
-    Statistic,
-    bootstrap,
-    canonical,
-    resamples,
-    sum_by_cluster,
+from afters.compare.intervals import (
+    Interval,
+    centred,
+    corpus_interval,
+    percentile_interval,
+    ratio_interval,
+    wilson_interval,
 )
+from afters.compare.paired import Paired, numbered, pair, statistic
+from afters.compare.resample import Array, Statistic, canonical, resamples, sum_by_cluster
 from afters.compare.sentence import sentence
 from afters.compare.significance import benjamini_hochberg, holm
 from afters.compare.verdict import decided
@@ -150,9 +150,9 @@ def interval(
 ) -> dict[str, tuple[float, float]]:
     """Return the interval of each score of one Result, for `Score.low` and `Score.high`.
 
-    Wilson's for shares of right Cases where every Case stands alone; Student's t below 50 clusters and the
-    bootstrap from there on; always the bootstrap for corpus scores. A score that fewer than two clusters could be
-    judged for has none, nor has one that objects to so many Cases.
+    Wilson's for shares of right Cases where every Case stands alone; Student's t below 50 clusters, for corpus scores
+    of the jackknife, and the bootstrap from there on. A score that fewer than two clusters could be judged for has
+    none, nor has one that objects to so many Cases.
     """
     rows = zip(result.cases, result.rows[metric.name], strict=True)
     judged = [(case, row) for case, row in rows if row is not None]
@@ -232,8 +232,7 @@ def _interval(
     rows: Array, clusters: NDArray[np.intp], score: Statistic, *, kind: MetricKind, confidence: float, seed: int
 ) -> Interval:
     if kind == "corpus":
-        scores = bootstrap([sum_by_cluster(rows, clusters)], score, seed=seed)
-        return percentile_interval(scores, confidence=confidence)
+        return corpus_interval([sum_by_cluster(rows, clusters)], score, confidence=confidence, seed=seed)
     values = score(rows)
     if kind == "binary" and len(set(clusters.tolist())) == len(values) and right_or_wrong(values):
         return wilson_interval(int(values.sum()), cases=len(values), confidence=confidence)

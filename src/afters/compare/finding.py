@@ -7,9 +7,17 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from afters.compare.intervals import Interval, centred, mean_interval, percentile_interval, tango_interval
+from afters.compare.intervals import (
+    Interval,
+    centred,
+    corpus_interval,
+    mean_interval,
+    percentile_interval,
+    pseudo_values,
+    tango_interval,
+)
 from afters.compare.paired import Paired
-from afters.compare.resample import Array, ScoreOfBoth, Statistic, bootstrap, resamples
+from afters.compare.resample import Array, ScoreOfBoth, Statistic, resamples
 from afters.compare.significance import Significance, approximate_randomisation, exchange, mcnemar, sign_flip
 from afters.compare.sizes import clusters_needed, detectable, detectable_by_pairs, pairs_needed
 
@@ -66,15 +74,16 @@ def of_proportions(paired: Paired, score: Statistic, *, smallest_effect: float, 
 def of_corpus(paired: Paired, score: Statistic, *, smallest_effect: float, confidence: float, seed: int) -> Finding:
     """Compare a score that is only defined over many Cases, by resampling and exchanging whole clusters."""
     before, after = paired.totals()
-    first, last = (float(score(totals.sum(axis=0, keepdims=True))[0]) for totals in (before, after))
-    return _of_differences(
+    (first, of_first), (last, of_last) = (pseudo_values(totals, score) for totals in (before, after))
+    effect = max(abs(last - first), smallest_effect)
+    spread = float((of_last - of_first).std(ddof=1))
+    return Finding(
         first,
         last,
-        bootstrap([before, after], score, seed=seed),
+        corpus_interval([before, after], score, confidence=confidence, seed=seed),
         approximate_randomisation(before, after, score, seed=seed),
-        clusters=len(before),
-        smallest_effect=smallest_effect,
-        confidence=confidence,
+        detectable(spread, clusters=len(before), confidence=confidence),
+        clusters_needed(spread, effect=effect, confidence=confidence) if effect > NOISE else None,
     )
 
 
@@ -85,36 +94,14 @@ def of_samples(paired: Paired, score: ScoreOfBoth, *, smallest_effect: float, co
     first, last = float(score(whole, nothing)[0]), float(score(nothing, whole)[0])
     drawn = resamples(clusters, seed=seed)
     differences = np.concatenate([score(0 * counts, counts) - score(counts, 0 * counts) for counts in drawn])
-    return _of_differences(
-        first,
-        last,
-        centred(differences, at=last - first),
-        exchange(score, clusters=clusters, seed=seed),
-        clusters=clusters,
-        smallest_effect=smallest_effect,
-        confidence=confidence,
-    )
-
-
-def _of_differences(
-    first: float,
-    last: float,
-    differences: Array,
-    significance: Significance,
-    *,
-    clusters: int,
-    smallest_effect: float,
-    confidence: float,
-) -> Finding:
-    """Make a finding of the differences that resamples of the clusters gave."""
     effect = max(abs(last - first), smallest_effect)
     # The standard error falls with the root of the number of clusters, as a mean's does.
     spread = float(differences.std(ddof=1)) * math.sqrt(clusters)
     return Finding(
         first,
         last,
-        percentile_interval(differences, confidence=confidence),
-        significance,
+        percentile_interval(centred(differences, at=last - first), confidence=confidence),
+        exchange(score, clusters=clusters, seed=seed),
         detectable(spread, clusters=clusters, confidence=confidence),
         clusters_needed(spread, effect=effect, confidence=confidence) if effect > NOISE else None,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from scipy import optimize, stats
 
-from afters.compare.resample import Array, bootstrap
+from afters.compare.resample import Array, Statistic, bootstrap
 
 FEW_CLUSTERS: Final = 50
 """Below it a percentile bootstrap is too narrow, and Student's t is used."""
@@ -44,6 +45,29 @@ def ratio_interval(totals: Array, *, confidence: float, seed: int) -> Interval:
     spread = math.sqrt(clusters / (clusters - 1) * float(residuals @ residuals)) / cases
     half = float(stats.t.ppf((1 + confidence) / 2, clusters - 1)) * spread
     return Interval(total / cases - half, total / cases + half, f"Student's t, {clusters} clusters")
+
+
+def corpus_interval(sides: Sequence[Array], score: Statistic, *, confidence: float, seed: int) -> Interval:
+    """Return the interval of a corpus score, or of the last side's less the first's; each side is totals of clusters.
+
+    Below 50 clusters Student's t with the standard error of the jackknife (Tukey, 1958): a percentile bootstrap of 30
+    holds the truth in 91 to 93 of 100 studies, this in 95 (docs/how-sure.md).
+    """
+    clusters = len(sides[0])
+    if clusters >= FEW_CLUSTERS:
+        return percentile_interval(bootstrap(sides, score, seed=seed), confidence=confidence)
+    (whole, values), *others = [pseudo_values(totals, score) for totals in reversed(sides)]
+    for other, less in others:
+        whole, values = whole - other, values - less
+    half = float(stats.t.ppf((1 + confidence) / 2, clusters - 1)) * float(values.std(ddof=1)) / math.sqrt(clusters)
+    return Interval(whole - half, whole + half, f"Student's t of the jackknife, {clusters} clusters")
+
+
+def pseudo_values(totals: Array, score: Statistic) -> tuple[float, Array]:
+    """Return a corpus score, and what each of C clusters says of it: C times the score less C - 1 times one without."""
+    clusters, everything = len(totals), totals.sum(axis=0, keepdims=True)
+    whole = float(score(everything)[0])
+    return whole, clusters * whole - (clusters - 1) * score(everything - totals)
 
 
 def percentile_interval(scores: Array, *, confidence: float) -> Interval:

@@ -17,7 +17,7 @@ from scipy import stats
 from afters.compare.alike import Kind, check
 from afters.compare.change import Compared, concluded, empty_answers
 from afters.compare.finding import NOISE, Finding
-from afters.compare.intervals import Interval
+from afters.compare.intervals import Interval, pseudo_values
 from afters.compare.paired import numbered, statistic
 from afters.compare.resample import Array, Statistic, collapse, sum_by_cluster
 from afters.compare.significance import Significance
@@ -25,7 +25,7 @@ from afters.compare.sizes import POWER
 from afters.compare.verdict import decided
 from afters.errors import ComparisonRefused
 from afters.metrics.metric import Metric
-from afters.records import Comparison, Result, Row
+from afters.records import Case, Comparison, Result, Row
 
 DOUBT: Final = 0.3
 """How often a run variance lies above the bound that the degrees of freedom are reckoned with.
@@ -74,11 +74,14 @@ def compare_recipes(
         confidence: of the interval; the test is held to 1 - confidence.
 
     Raises:
-        ComparisonRefused: the runs do not answer the same question, or too few Cases could be judged in all.
+        ComparisonRefused: the runs do not answer the same question, one stands on its side twice, or too few Cases
+            could be judged in all.
         SettingsError: the metric has no such score.
     """
     assert len(before) + len(after) > 2, "two single runs are compared by `compare`"
     not_checked = _check(before, after, metric, kind=kind)
+    for side in (before, after):
+        _refuse_copies(side, metric)
     of_score = statistic(metric, score=score)
     runs, clusters, unjudged = _aligned([*before, *after], metric)
     sides = runs[: len(before)], runs[len(before) :]
@@ -185,12 +188,42 @@ def _check(before: Sequence[Result], after: Sequence[Result], metric: Metric, *,
     return tuple(dict.fromkeys(unknown))
 
 
+def _refuse_copies(runs: Sequence[Result], metric: Metric) -> None:
+    """Refuse one checkpoint that is given as several: its copies would show no chance of the seed."""
+    for place, run in enumerate(runs):
+        for other in runs[:place]:
+            if _same_checkpoint(run, other, metric):
+                raise ComparisonRefused(
+                    f"{run.label} is {other.label} once more",
+                    where=name_of(runs),
+                    expected="a run of its own for every seed",
+                    received="the same weights" if "weights" in run.identity else "the same answer to every Case",
+                    hint="Give a checkpoint once; a side of one run speaks of that checkpoint.",
+                )
+
+
+def _same_checkpoint(run: Result, other: Result, metric: Metric) -> bool:
+    """Return whether two runs have the same weights, or, where these are not known, the same answers."""
+    if "weights" in run.identity and "weights" in other.identity:
+        return all(run.identity.get(key) == other.identity.get(key) for key in ("weights", "adapter"))
+    first, last = ({case.id: _answers(case) for case in one.cases} for one in (run, other))
+    return first == last and _rows(run, metric) == _rows(other, metric)
+
+
+def _answers(case: Case) -> list[tuple[str, ...]]:
+    return [prediction.answers for prediction in case.predictions]
+
+
+def _rows(run: Result, metric: Metric) -> dict[str, Row | None]:
+    return dict(zip((case.id for case in run.cases), run.rows[metric.name], strict=True))
+
+
 def _aligned(runs: Sequence[Result], metric: Metric) -> tuple[list[Array], NDArray[np.intp], int]:
     """Return each run's rows, shape (cases, width), in the order of the Cases' ids; each Case's cluster; and how many.
 
     Cases that some run could not be judged on are left out and counted.
     """
-    by_id = [dict(zip((case.id for case in run.cases), run.rows[metric.name], strict=True)) for run in runs]
+    by_id = [_rows(run, metric) for run in runs]
     cases = sorted(runs[0].cases, key=lambda case: case.id)
     judged = [case for case in cases if all(rows[case.id] is not None for rows in by_id)]
     clusters = numbered(judged)
@@ -213,15 +246,8 @@ def _by_cluster(
     if not corpus:
         means = np.array([collapse(score(rows), clusters) for rows in side])
         return means.mean(axis=1), means
-    made = [_pseudo_values(sum_by_cluster(rows, clusters), score) for rows in side]
+    made = [pseudo_values(sum_by_cluster(rows, clusters), score) for rows in side]
     return np.array([whole for whole, _ in made]), np.array([values for _, values in made])
-
-
-def _pseudo_values(totals: Array, score: Statistic) -> tuple[float, Array]:
-    """Return a corpus score, and its jackknife pseudo-values: C times the whole's less C - 1 times one without."""
-    clusters, everything = len(totals), totals.sum(axis=0, keepdims=True)
-    whole = float(score(everything)[0])
-    return whole, clusters * whole - (clusters - 1) * score(everything - totals)
 
 
 def _case_scores(side: Sequence[Array], score: Statistic) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from afters.compare.alike import Kind
 from afters.compare.change import compare, with_corrections
 from afters.compare.recipe import compare_recipes, name_of
-from afters.errors import ComparisonRefused, SettingsError
+from afters.errors import ComparisonRefused, DataError, SettingsError, nearest
 from afters.metrics.metric import Metric
 from afters.metrics.table import METRICS
 from afters.records import Comparison, Result
@@ -89,6 +89,7 @@ def _task(
     """Compare one task by every score that is asked for."""
     sides = [*first, *last]
     columns = [name for name in sides[0].columns(task) if all(name in side.columns(task) for side in sides)]
+    _require_everywhere(metrics, sides, task)
     names = spelled(metrics or _offered(sides, task), columns=columns)
     results = [replace(side.result(task, scores=names), label=side.name) for side in sides]
     results = _agreed(sides, results)
@@ -158,6 +159,23 @@ def _offered(sides: Sequence[Side], task: str) -> tuple[str, ...]:
         expected=f"one of its own ({', '.join(known) or 'none'}), or one of {', '.join(METRICS)}",
         hint="The first --metric decides; name others to explore.",
     )
+
+
+def _require_everywhere(metrics: Sequence[str], sides: Sequence[Side], task: str) -> None:
+    """Refuse a column that only some sides have, unless a metric of that name can judge the answers instead."""
+    for name in metrics:
+        having = [side.name for side in sides if name in side.columns(task)]
+        lacking = [side for side in sides if name not in side.columns(task)]
+        if having and lacking and not any(name in make().names for make in METRICS.values()):
+            there = ", ".join(lacking[0].columns(task)) or "none"
+            guess = nearest(name, lacking[0].columns(task))
+            raise DataError(
+                f"no column '{name}'",
+                where=lacking[0].name,
+                expected=f"a number for each row under '{name}', as {having[0]} has",
+                received=f"columns of numbers: {there}",
+                hint=f"Is it '{guess}'? Then rename it." if guess else None,
+            )
 
 
 def _agreed(sides: Sequence[Side], results: list[Result]) -> list[Result]:

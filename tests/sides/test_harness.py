@@ -135,6 +135,7 @@ def test_every_task_of_a_folder_decides_and_pays_holms_price(lines: Write) -> No
     for side, right in (("base", [0] * 9 + [1] * 11), ("tuned", [1] * 20)):
         for task in ("arc", "piqa"):
             lines(f"{side}/model/samples_{task}_{TIME}.jsonl", chosen(right))
+    lines(f"base/model/samples_boolq_{TIME}.jsonl", chosen([0, 1]))
     base, tuned = (lines(f"{side}/results.json", []).parent for side in ("base", "tuned"))
     told = compare_sides([base], [tuned])
     assert [(one.task, one.primary, one.correction) for one in told.comparisons] == [
@@ -142,6 +143,7 @@ def test_every_task_of_a_folder_decides_and_pays_holms_price(lines: Write) -> No
         ("piqa", True, "Holm"),
     ]
     assert told.headline.p_corrected == pytest.approx(2 * told.headline.p_value)
+    assert "Tasks that not every side has: boolq." in told.not_measured
 
 
 def test_two_logs_of_one_task_in_a_folder_are_told(lines: Write) -> None:

@@ -236,6 +236,19 @@ def test_all_that_is_wrong_with_a_file_is_told_together(lines: Write) -> None:
     assert "an empty id" in told and "a reference is not text" in told
 
 
+def test_what_is_wrong_with_both_files_is_told_together(lines: Write) -> None:
+    with pytest.raises(
+        InputError, match=r"(?s)2 problems.*before.jsonl:2: no id.*after.jsonl:1: the prediction is not"
+    ):
+        matched(lines("before.jsonl", changed(1, id=None)), lines("after.jsonl", changed(0, prediction=1)))
+
+
+def test_an_unknown_column_of_which_less_is_better_is_told(lines: Write) -> None:
+    before, after = (lines(name, [{"id": 1, "loss": 2.0}]) for name in ("b.jsonl", "a.jsonl"))
+    with pytest.raises(InputError, match="--lower-is-better: unknown column 'los'; did you mean 'loss'"):
+        compare_sides([before], [after], metrics=["loss"], lower_is_better=["los"])
+
+
 @pytest.mark.parametrize("value", [float("nan"), None, float("inf"), "high", [1], ""])
 def test_a_score_that_is_no_number_is_refused(lines: Write, value: Any) -> None:
     before = lines("b.jsonl", [{"id": 1, "quality": 0.5}, {"id": 2, "quality": 0.7}])

@@ -12,7 +12,16 @@ import numpy as np
 from afters.compare.alike import Kind
 from afters.compare.change import compare, with_corrections
 from afters.compare.recipe import compare_recipes, name_of
-from afters.errors import ComparisonRefused, DataError, SettingsError, nearest
+from afters.errors import (
+    ComparisonRefused,
+    DataError,
+    InputError,
+    SettingsError,
+    collected,
+    nearest,
+    raise_together,
+    unknown,
+)
 from afters.metrics.metric import Metric
 from afters.metrics.table import METRICS
 from afters.records import Comparison, Result
@@ -62,7 +71,7 @@ def compare_sides(
         comparisons=tuple(ordered),
         primary=ordered[0].metric,
         metric=found[0].metrics[0],
-        not_measured=_not_measured(found, seeds=len(first) + len(last)),
+        not_measured=_not_measured(found, [*first, *last], tasks),
     )
 
 
@@ -91,12 +100,15 @@ def _task(
     columns = [name for name in sides[0].columns(task) if all(name in side.columns(task) for side in sides)]
     _require_everywhere(metrics, sides, task)
     names = spelled(metrics or _offered(sides, task), columns=columns)
-    results = [replace(side.result(task, scores=names), label=side.name) for side in sides]
-    results = _agreed(sides, results)
+    if odd := next((name for name in lower if name not in columns), None):
+        raise SettingsError(unknown("column", odd, columns), where="--lower-is-better")
+    results = _agreed(sides, _read(sides, task, names))
     made: dict[str, Metric] = {}
     for name in names:
         shared = (metric for metric in made.values() if name in metric.names and name not in columns)
-        made[name] = next(shared, None) or metric_of(name, results, columns=columns, lower=name in lower or None)
+        made[name] = next(shared, None) or metric_of(
+            name, results, columns=columns, lower=True if name in lower else None
+        )
     for metric in {id(metric): metric for metric in made.values()}.values():
         results = [scored(result, metric, names=names, seed=seed) for result in results]
     before, after = results[: len(first)], results[len(first) :]
@@ -127,6 +139,17 @@ def _compared(
         one, other = before[0], after[0]
         return compare(one, other, metric, score=score, kind=kind, primary=primary, smallest_effect=least, seed=seed)
     return compare_recipes(before, after, metric, score=score, kind=kind, primary=primary, smallest_effect=least)
+
+
+def _read(sides: Sequence[Side], task: str, names: Sequence[str]) -> list[Result]:
+    """Return each side's Result under the side's name; what is wrong with any of them is told together."""
+    results: list[Result] = []
+    problems: list[InputError] = []
+    for side in sides:
+        with collected(problems):
+            results.append(replace(side.result(task, scores=names), label=side.name))
+    raise_together(problems)
+    return results
 
 
 def _common_tasks(sides: Sequence[Side]) -> list[str]:
@@ -246,11 +269,13 @@ def _mean(runs: Sequence[Result]) -> Result:
     return Result(name_of(runs), runs[0].task, {}, (), {}, scores)
 
 
-def _not_measured(found: Sequence[_Found], *, seeds: int) -> tuple[str, ...]:
+def _not_measured(found: Sequence[_Found], sides: Sequence[Side], tasks: Sequence[str]) -> tuple[str, ...]:
     told = ["How the answers came about: they were taken as they lie on disk."]
+    if alone := sorted({task for side in sides for task in side.tasks} - set(tasks)):
+        told.append(f"Tasks that not every side has: {', '.join(alone)}.")
     columns = [metric for one in found for metric in one.metrics if isinstance(metric, Column)]
     for metric in {metric.name: metric for metric in columns}.values():
         told.append(f"Which way is better: {metric.direction} values of {metric.name} were taken to be.")
-    if seeds == 2:
+    if len(sides) == 2:
         told.append("Other seeds: the verdict speaks of this one tuned model, not of the recipe that made it.")
     return tuple(told)

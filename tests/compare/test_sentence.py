@@ -58,6 +58,8 @@ def test_too_few_discordant_pairs_are_named() -> None:
     few = replace(UNSURE, test="exact McNemar", better=4, worse=1)
     assert "Only 5 Cases changed between right and wrong; fewer than 6 never prove anything." in decided(few).sentence
     assert "never prove" not in decided(replace(few, better=5)).sentence
+    assert "Only 1 Case changed between" in decided(replace(few, better=1, worse=0)).sentence
+    assert "No Case changed between" in decided(replace(few, better=0, worse=0)).sentence
     assert "fewer than 8 never" in decided(replace(few, confidence=0.99)).sentence
 
 
@@ -92,6 +94,8 @@ def test_flips_of_few_clusters_never_prove_anything_and_it_is_said() -> None:
     assert "Only 5 clusters; fewer than 6 never prove anything." in decided(few).sentence
     assert "Only 4 Cases changed; fewer" in decided(replace(UNSURE, better=3, worse=1)).sentence
     assert "never prove" not in decided(replace(few, test="t-test over seeds and Cases")).sentence
+    corpus = replace(UNSURE, better=0, worse=0, test="approximate randomisation")
+    assert "never prove" not in decided(corpus).sentence
 
 
 def test_several_seeds_speak_of_the_recipe() -> None:

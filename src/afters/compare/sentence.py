@@ -108,11 +108,17 @@ def _too_few(comparison: Comparison) -> list[str]:
     least = math.floor(math.log2(2 / (1 - comparison.confidence))) + 1
     differing = comparison.better + comparison.worse
     if comparison.test == "exact McNemar" and differing < least:
-        return [f"Only {differing} Cases changed between right and wrong; fewer than {least} never prove anything."]
-    if comparison.test in FLIPPED and min(differing, comparison.clusters) < least:
-        what = f"{differing} Cases changed" if differing <= comparison.clusters else f"{comparison.clusters} clusters"
-        return [f"Only {what}; fewer than {least} never prove anything."]
+        return [f"{_only(differing)} changed between right and wrong; fewer than {least} never prove anything."]
+    # Of a corpus score no Case says by itself whether it changed.
+    if comparison.test == "sign-flip permutation" and differing < least:
+        return [f"{_only(differing)} changed; fewer than {least} never prove anything."]
+    if comparison.test in FLIPPED and comparison.clusters < least:
+        return [f"Only {comparison.clusters} clusters; fewer than {least} never prove anything."]
     return []
+
+
+def _only(cases: int) -> str:
+    return "No Case" if cases == 0 else f"Only {cases} Case{'' if cases == 1 else 's'}"
 
 
 def _needed(comparison: Comparison) -> str:

@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from afters.errors import ModelError, unknown
 from afters.model import files
+from afters.model.attention import lean
 from afters.model.causal import Causal
 from afters.model.network import Network
 from afters.model.prompt import Prompter, default_max_prompt_tokens
@@ -68,11 +69,11 @@ def load(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     chosen = resolve_precision(precision, device)
     dtype = torch.bfloat16 if chosen == "bf16" and not for_training else torch.float32
-    # A relative position bias that learns takes PyTorch's fused attention off its fast path on a processor; plain
-    # attention is a fifth faster there.
-    plain = for_training and device.type == "cpu" and "relative_attention_num_buckets" in config
-    attention = {"attn_implementation": "eager"} if plain else {}
-    module = _module(folder, kind, dtype=dtype, **attention)
+    # PyTorch's fused attention has no fast path on a processor where a bias that depends on distance learns.
+    biased = for_training and device.type == "cpu" and "relative_attention_num_buckets" in config
+    module = _module(folder, kind, dtype=dtype, **({"attn_implementation": "eager"} if biased else {}))
+    if biased and config["model_type"] == "t5":
+        module = lean(module)
     if adapter is not None:
         from afters.model.adapters import put_on
 

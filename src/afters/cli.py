@@ -158,13 +158,11 @@ def score(
     result = score_files(made, predictions, references)
     if json:
         # A score of no Case is nan, which JSON does not know.
-        print(
-            json_text.dumps(
-                [asdict(score) | {"value": score.value if score.judged else None} for score in result.scores]
-            )
-        )
+        rows = [asdict(score) | {"signature": result.signature(score.name)} for score in result.scores]
+        print(json_text.dumps([row if row["judged"] else row | {"value": None} for row in rows]))
     for score in () if json else result.scores:
-        print(f"{score.name} = {score.value:.6g}  ({score.judged:,} judged, {score.unjudged:,} not; {score.signature})")
+        counts = f"{score.judged:,} judged, {score.unjudged:,} not"
+        print(f"{score.name} = {score.value:.6g}  ({counts}; {result.signature(score.name)})")
     for remark in remarks(result, [made]):
         print(f"note: {remark}", file=sys.stderr)
 

@@ -133,7 +133,8 @@ def score_files(metric: Metric, predictions: Path, references: Sequence[Path]) -
     choices = _labels(columns[0], file=references[0].name) if metric.name in NEED_CHOICES else ()
     rows = enumerate(zip(answers, *columns, strict=True), 1)
     cases = tuple(_line_case(number, answer, right, choices) for number, (answer, *right) in rows)
-    return score(cases, [metric], label=predictions.name, task="score", identity={})
+    who = {"dataset": hashlib.sha256(json.dumps(columns).encode()).hexdigest(), "code": __version__}
+    return score(cases, [metric], label=predictions.name, task="score", identity=who)
 
 
 def remarks(result: Result, metrics: Iterable[Metric]) -> list[str]:

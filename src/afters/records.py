@@ -19,6 +19,9 @@ Direction = Literal["higher", "lower"]
 Kind = Literal["binary", "case", "corpus"]
 """A metric's kind: right or wrong per Case; a number per Case; only defined over many Cases."""
 
+SIGNED = ("dataset", "shots", "decoding", "weights", "adapter", "tokenizer", "precision", "code")
+"""What of a Result's identity stands in a signature. `dataset` covers rows, templates and the seed of wordings."""
+
 Verdict = Literal["improved", "improved_effect_unproven", "worse", "equivalent", "cannot_tell"]
 """The words of a verdict; see `compare/verdict.py`."""
 
@@ -176,6 +179,14 @@ class Result:
                 return score
         raise KeyError(name)
 
+    def signature(self, name: str) -> str:
+        """Return in one line what a score rests on: the metric's options, then what made the Result.
+
+        Hashes are cut to twelve letters, and what the Result does not carry is not named.
+        """
+        parts = (f"{key}:{_brief(self.identity[key])}" for key in SIGNED if key in self.identity)
+        return "|".join((self.score(name).signature, *parts))
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -234,3 +245,10 @@ class Comparison:
     before_empty: int = 0
     after_empty: int = 0
     """Compared Cases with an empty answer on each side; empty answers are scored like any other."""
+
+
+def _brief(value: str) -> str:
+    """Return a hash by its beginning, and settings without the signs that JSON puts around them."""
+    if len(value) >= 16 and set(value) <= set("0123456789abcdef"):
+        return value[:12]
+    return value.translate(str.maketrans(":", "=", '{}" '))

@@ -20,8 +20,6 @@ class Made(NamedTuple):
     vocabulary: int
     bytes: int
     """Of weights, configuration and tokenizer, without the card."""
-    steps: int
-    batch: int
     seconds: float
     threads: int
     precision: str
@@ -32,24 +30,29 @@ class Made(NamedTuple):
 def text(made: Made, scores: Sequence[TaskScore]) -> str:
     """Return the card as Markdown."""
     taught = [text for text in prose.TEXTS if text.taught]
-    rows = made.steps * made.batch
+    by_stage = [stage.steps * stage.batch_rows for stage in teaching.STAGES]
+    rows = sum(by_stage)
+    # No passage is short enough for the stages before the last.
+    holes = round(100 * teaching.HOLES * by_stage[-1] / rows)
     return TEMPLATE.read_text(encoding="utf-8").format(
         shape=made.shape,
         weights=f"{made.weights / 1e6:.1f} million",
         vocabulary=f"{made.vocabulary:,}",
         bytes=f"{made.bytes:,}",
-        steps=f"{made.steps:,}",
-        batch=made.batch,
+        stages=", then ".join(
+            f"{stage.steps:,} steps of {stage.batch_rows} rows of up to {stage.longest} pieces"
+            for stage in teaching.STAGES
+        ),
         seconds=f"{made.seconds:,.0f}",
         threads=made.threads,
         precision=made.precision,
         loss=f"{made.loss:.2f}",
         rows=f"{rows:,}",
-        task_share=round(100 * (1 - teaching.HOLES)),
-        hole_share=round(100 * teaching.HOLES),
+        task_share=100 - holes,
+        hole_share=holes,
         judged=scores[0].rows,
         scores="\n".join(map(_row, scores)),
-        longest=teaching.LONGEST,
+        longest=teaching.STAGES[-1].longest,
         first=min(text.published for text in taught),
         last=max(text.published for text in taught),
         texts="\n".join(f"- `{text.file}`: {text.why}" for text in taught),

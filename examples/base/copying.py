@@ -31,6 +31,19 @@ def look_up(chance: Chance, prose: Prose) -> Problem:
     return Problem(text, found[asked], {"key": names[asked]})
 
 
+def look_up_several(chance: Chance, prose: Prose) -> Problem:
+    """A table of keys and values; two to four keys are asked for, so that a row teaches as many look-ups."""
+    keys, values = pick(chance, ("word", "person", "thing", "place", "code")), pick(chance, VALUES)
+    count = 3 + int(chance.integers(5))
+    names = list(facts([f"{keys}{index}" for index in range(count)], chance).values())
+    found = {name: DRAWERS[values](chance) for name in names}
+    mark = pick(chance, (": ", " = ", " - ", " | ", " has ", ", "))
+    asked = [names[place] for place in chance.permutation(count)[: 2 + int(chance.integers(3))]]
+    text = "\n".join(f"{name}{mark}{value}" for name, value in found.items())
+    between = pick(chance, ("; ", "\n"))
+    return Problem(text, between.join(found[name] for name in asked), {"keys": "; ".join(asked)})
+
+
 def replace(chance: Chance, prose: Prose) -> Problem:
     """A sentence in which one word becomes another."""
     sentence = pick(chance, sentences(_passage(chance, prose)))
@@ -142,6 +155,18 @@ TASKS = (
             "{key}?",
             "Which entry does {key} have?",
             "Find the value for {key} in the list.",
+        ),
+    ),
+    Task(
+        "look_up_several",
+        1.6,
+        look_up_several,
+        (
+            "What belongs to these: {keys}",
+            "Look up {keys}.",
+            "{keys}?",
+            "Which entries do these have? {keys}",
+            "Find the values, in this order: {keys}",
         ),
     ),
     Task(

@@ -55,7 +55,7 @@ def judge(loaded: Loaded, *, prose: Sequence[str], rows: int) -> list[TaskScore]
 def prose_loss(loaded: Loaded, *, prose: Sequence[str], passages: int) -> float:
     """Return the loss in nats per piece on what stood in the holes of prose that was not taught."""
     pairs = [
-        teaching.with_holes(passage, index=index, prompter=loaded.prompter)
+        teaching.with_holes(passage, index=index, seed=SEED, prompter=loaded.prompter)
         for index, passage in enumerate(prose[:passages])
     ]
     return mean_loss(loaded.network, pairs, tokens=TOKEN_BUDGET, precision=loaded.precision)

@@ -9,7 +9,7 @@ model's card tells how long the steps took. A run that was stopped goes on where
 from __future__ import annotations
 
 import argparse
-import time
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,21 @@ from afters.train.loop import train
 from afters.train.settings import TrainSettings
 from examples.base import card, judging, teaching, tokenizer
 from examples.base.start import lay_in_copying
+from examples.base.teaching import STAGES
 
-STEPS = 3_000
 VOCABULARY = 4_096
 
 SETTINGS = TrainSettings(
     epochs=1,
-    batch_rows=32,
     token_budget=8_192,
     learning_rate=2e-3,
+    embedding_rate=15,
     warmup=0.03,
+    schedule="linear",
     betas=(0.9, 0.98),
     validations=1,
 )
+"""Of each stage, beside its rows in a step."""
 
 JUDGED_ROWS = 200
 CARD = "README.md"
@@ -67,20 +69,26 @@ def begin(folder: Path, pieces: Tokenizer) -> None:
     tokenizer.save(pieces, folder)
 
 
-def teach(loaded: Loaded, *, taught: tuple[str, ...], steps: int, work: Path) -> float:
-    """Teach the model in the house's one loop and return the seconds that it took."""
-    rows = list(teaching.pairs(steps * SETTINGS.batch_rows, taught=taught, prompter=loaded.prompter))
-    began = time.monotonic()
-    train(
-        loaded.network,
-        rows,
-        SETTINGS,
-        seed=teaching.SEED,
-        folder=work,
-        precision=loaded.precision,
-        on_step=_tell,
-    )
-    return time.monotonic() - began
+def teach(loaded: Loaded, *, taught: tuple[str, ...], share: float, work: Path) -> float:
+    """Teach the model in the house's one loop, stage after stage, and return the seconds that it took."""
+    seconds = 0.0
+    for place, stage in enumerate(STAGES):
+        stage = stage._replace(steps=max(1, round(share * stage.steps)))
+        rows = list(teaching.pairs(stage, seed=teaching.SEED + place, taught=taught, prompter=loaded.prompter))
+        settings = SETTINGS.model_copy(update={"batch_rows": stage.batch_rows})
+        train(
+            loaded.network,
+            rows,
+            settings,
+            seed=teaching.SEED,
+            folder=work / stage.name,
+            precision=loaded.precision,
+            on_step=_tell,
+        )
+        # Counted from the log, so that a run in several goes tells its whole time.
+        log = (work / stage.name / "steps.jsonl").read_text().splitlines()
+        seconds += sum(json.loads(line)["seconds"] for line in log)
+    return seconds
 
 
 def _tell(step: int, steps: int, loss: float) -> None:
@@ -105,7 +113,7 @@ def main() -> None:
     pieces = tokenizer.train(teaching.tokenizer_texts(prose.taught), size=VOCABULARY)
     begin(arguments.work / "start", pieces)
     loaded = load(arguments.work / "start", for_training=True)
-    seconds = teach(loaded, taught=prose.taught, steps=arguments.steps, work=arguments.work)
+    seconds = teach(loaded, taught=prose.taught, share=arguments.share, work=arguments.work)
     ship(loaded, pieces, arguments.out)
     shipped = load(arguments.out)
     scores = judging.judge(shipped, prose=prose.held_out, rows=JUDGED_ROWS)
@@ -116,8 +124,6 @@ def main() -> None:
         weights=sum(weight.numel() for weight in loaded.network.module.parameters()),
         vocabulary=VOCABULARY,
         bytes=size,
-        steps=arguments.steps,
-        batch=SETTINGS.batch_rows,
         seconds=seconds,
         threads=arguments.threads,
         precision=shipped.precision,
@@ -140,7 +146,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--texts", type=Path, required=True, help="folder under which the texts of prose.py lie")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--work", type=Path, default=Path("runs/base"), help="folder for checkpoints; may be deleted")
-    parser.add_argument("--steps", type=int, default=STEPS, help="optimizer steps")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the steps; a tenth gives a poor model soon")
     parser.add_argument("--threads", type=int, default=2, help="processor threads")
     return parser.parse_args()
 

@@ -11,6 +11,19 @@ from examples.base.tables import Block, blocks
 GIST = "=> "
 """What stands before the line that says what a block comes to."""
 
+FORM = "==> "
+"""What stands before the line of labels and slots, where a block has both."""
+
+SPEAKERS = (
+    ("A", "B"),
+    ("Man", "Woman"),
+    ("She", "He"),
+    ("Visitor", "Host"),
+    ("First voice", "Second voice"),
+    ("Passenger", "Neighbour"),
+)
+"""Who speaks where names are not told at once."""
+
 
 class Told(NamedTuple):
     """A text with what was drawn for it, and what it comes to."""
@@ -66,6 +79,17 @@ def letter(chance: Chance) -> tuple[Told, dict[str, str]]:
     labels = dict(field.split(" = ") for field in _alternatives(form))
     fields = {label: told.drawn[slot] for label, slot in labels.items() if slot in told.drawn}
     return told._replace(gist="\n".join(f"{label}: {value}" for label, value in fields.items())), fields
+
+
+def meeting(chance: Chance) -> tuple[Told, dict[str, str]]:
+    """Return what two strangers say when they meet, with its gist, and the form that it fills."""
+    *block, form = _any(chance, "meetings")
+    lines, gist = _worded(chance, tuple(block))
+    labels = dict(field.split(" = ") for field in form.removeprefix(FORM).split(" | "))
+    first, second = SPEAKERS[int(chance.integers(len(SPEAKERS)))]
+    lines = [line.replace("{a}", first).replace("{b}", second) for line in lines]
+    told = _filled(chance, lines, gist)
+    return told, {label: told.drawn[slot] for label, slot in labels.items() if slot in told.drawn}
 
 
 def labelled(chance: Chance, name: str) -> tuple[str, str, tuple[str, ...]]:

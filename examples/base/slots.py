@@ -58,6 +58,11 @@ def person(chance: Chance) -> str:
     return f"{first} {_half_made_up(chance, 'last names')}" if happens(chance, 0.25) else first
 
 
+def full_name(chance: Chance) -> str:
+    """Return a first and a last name."""
+    return f"{_half_made_up(chance, 'first names')} {_half_made_up(chance, 'last names')}"
+
+
 def place(chance: Chance) -> str:
     """Return the name of a town or of a spot in one."""
     town = pick(chance, pool("towns"))
@@ -144,6 +149,7 @@ def _from_pool(name: str) -> Callable[[Chance], str]:
 
 DRAWERS: dict[str, Callable[[Chance], str]] = {
     "person": person,
+    "name": full_name,
     "place": place,
     "room": _from_pool("rooms"),
     "thing": thing,

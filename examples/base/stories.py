@@ -98,7 +98,19 @@ def _one(chance: Chance, events: list[Event]) -> Event:
 def question(chance: Chance, prose: Prose) -> Problem:
     """Who, what, when, where, to whom, for how much; answered in a word or two."""
     events, text = _story(chance)
-    event = _one(chance, events)
+    wording, answer = _asked(chance, _one(chance, events))
+    return Problem(text, answer, {"question": wording})
+
+
+def questions(chance: Chance, prose: Prose) -> Problem:
+    """Two to four such questions at once, so that one reading of the story teaches as many answers."""
+    events, text = _story(chance)
+    asked = dict(_asked(chance, _one(chance, events)) for _ in range(2 + int(chance.integers(3))))
+    return Problem(text, "\n".join(asked.values()), {"questions": "\n".join(asked)})
+
+
+def _asked(chance: Chance, event: Event) -> tuple[str, str]:
+    """Return a question about the event, and its answer."""
     base, past, participle, to = event.verb
     asked = [
         (f"Who {past} the {event.thing}?", event.who),
@@ -113,8 +125,7 @@ def question(chance: Chance, prose: Prose) -> Problem:
         asked += [(f"{to.capitalize()} whom did {event.who} {base} the {event.thing}?", event.other)] * 2
     if event.paid:
         asked += [(f"How much was paid for the {event.thing}?", event.paid)] * 3
-    wording, answer = asked[int(chance.integers(len(asked)))]
-    return Problem(text, answer, {"question": wording})
+    return asked[int(chance.integers(len(asked)))]
 
 
 def about_person(chance: Chance, prose: Prose) -> Problem:
@@ -214,6 +225,7 @@ TASKS = (
         question,
         ("{question}", "{question}", "Answer the question: {question}", "Question: {question}"),
     ),
+    Task("questions", 1.6, questions, ("{questions}", "Answer each question on a line of its own.\n{questions}")),
     Task("about_person", 0.6, about_person, ("What did {who} do?", "Say what {who} did.", "Tell me what {who} did.")),
     Task("yes_or_no", 0.25, yes_or_no, ("{question}", "{question} Answer yes or no.", "Yes or no: {question}")),
     *map(_listing, ("people", "things", "places", "days", "amounts of money")),

@@ -52,6 +52,29 @@ def form_field(chance: Chance, prose: Prose) -> Problem:
     return Problem(told.text, fields[label], {"label": label})
 
 
+def form_several(chance: Chance, prose: Prose) -> Problem:
+    """Some facts of a letter or a meeting, without their labels, in the order in which they are asked for."""
+    told, fields = (material.letter if happens(chance, 0.4) else material.meeting)(chance)
+    if len(fields) < 2:
+        return form_several(chance, prose)
+    labels = [list(fields)[place] for place in chance.permutation(len(fields))[: 2 + int(chance.integers(3))]]
+    between = pick(chance, ("; ", "\n"))
+    return Problem(told.text, between.join(fields[label] for label in labels), {"labels": "; ".join(labels)})
+
+
+def meeting_form(chance: Chance, prose: Prose) -> Problem:
+    """A meeting's facts, each under its label."""
+    told, fields = material.meeting(chance)
+    filled = "\n".join(f"{label}: {value}" for label, value in fields.items())
+    return Problem(told.text, filled, {"labels": ", ".join(fields)})
+
+
+def meeting_summary(chance: Chance, prose: Prose) -> Problem:
+    """What a meeting comes to."""
+    told, _ = material.meeting(chance)
+    return Problem(told.text, told.gist)
+
+
 def values(chance: Chance, prose: Prose) -> Problem:
     """All names, amounts, times, … of a conversation, a report or a letter."""
     make = (_conversation, material.report, lambda chance: material.letter(chance)[0])[int(chance.integers(3))]
@@ -98,32 +121,34 @@ def _labelling(table: str) -> Task:
     return Task(table, 0.2, make, wordings)
 
 
+SUMMARISE = (
+    "Summarise the conversation.",
+    "Summarize this dialogue in a sentence or two.",
+    "What is this conversation about?",
+    "Sum up what was said.",
+    "Write a short summary of the chat.",
+    "What do they agree on?",
+    "Give the main points of the conversation:",
+    "In short, what happened here?",
+)
+
+FILL_IN = (
+    "Fill in the form: {labels}",
+    "Write down these facts, one on each line: {labels}",
+    "Find in the letter: {labels}",
+)
+
 TASKS = (
-    Task(
-        "summary",
-        3.0,
-        summary,
-        (
-            "Summarise the conversation.",
-            "Summarize this dialogue in a sentence or two.",
-            "What is this conversation about?",
-            "Sum up what was said.",
-            "Write a short summary of the chat.",
-            "What do they agree on?",
-            "Give the main points of the conversation:",
-            "In short, what happened here?",
-        ),
-    ),
+    Task("summary", 2.0, summary, SUMMARISE),
+    Task("meeting_summary", 1.0, meeting_summary, SUMMARISE),
     Task("headline", 0.8, headline, ("Write a headline.", "Give this report a title.", "What could the headline be?")),
+    Task("form", 0.7, form, FILL_IN),
+    Task("meeting_form", 0.7, meeting_form, FILL_IN),
     Task(
-        "form",
-        0.7,
-        form,
-        (
-            "Fill in the form: {labels}",
-            "Write down these facts, one on each line: {labels}",
-            "Find in the letter: {labels}",
-        ),
+        "form_several",
+        1.6,
+        form_several,
+        ("{labels}:", "Fill in: {labels}", "Find these: {labels}", "Give these facts, in this order: {labels}"),
     ),
     Task(
         "form_field",

@@ -16,11 +16,22 @@ from examples.base.tokenizer import SENTINELS
 
 SEED = 7
 
-HOLES = 0.12
+HOLES = 0.01
 """The share of rows that are prose with holes (T5's objective)."""
 
-LONGEST = 400
-"""Rows that read or write more pieces than this are left out: the few longest would cost the most time."""
+
+class Stage(NamedTuple):
+    """A part of the teaching: rows up to a length."""
+
+    name: str
+    steps: int
+    batch_rows: int
+    longest: int
+    """Rows that read or write more pieces than this are left out: the few longest would cost the most time."""
+
+
+STAGES = (Stage("short", 500, 64, 80), Stage("all", 1_400, 32, 400))
+"""Finding a name among forty pieces is learnt far sooner than among two hundred, and then carries over."""
 
 PASSAGE = 400
 """Characters of a passage of prose, at least."""
@@ -51,13 +62,13 @@ def tokenizer_texts(taught: Sequence[str]) -> Iterator[str]:
         yield f"{row.prompt}\n{row.answer}"
 
 
-def pairs(count: int, *, taught: Sequence[str], prompter: Prompter) -> Iterator[Pair]:
-    """Yield `count` teaching rows, none of them twice."""
-    index = 0
+def pairs(stage: Stage, *, seed: int, taught: Sequence[str], prompter: Prompter) -> Iterator[Pair]:
+    """Yield a stage's teaching rows; none of them comes twice, and none in the stage of another seed."""
+    count, index = stage.steps * stage.batch_rows, 0
     while count:
-        pair = _pair(index, taught=taught, prompter=prompter)
+        pair = _pair(index, seed=seed, taught=taught, prompter=prompter)
         index += 1
-        if max(len(pair.prompt), len(pair.answer)) <= LONGEST:
+        if max(len(pair.prompt), len(pair.answer)) <= stage.longest:
             count -= 1
             yield pair
 
@@ -74,11 +85,11 @@ def example(row: Row, *, name: str) -> Example:
     )
 
 
-def with_holes(passage: str, *, index: int, prompter: Prompter) -> Pair:
+def with_holes(passage: str, *, index: int, seed: int, prompter: Prompter) -> Pair:
     """Return a passage with holes and what stood in them."""
     end, *holes = prompter.tokenizer.convert_tokens_to_ids([prompter.tokenizer.eos_token, *SENTINELS])
     ids = [piece for piece in prompter.answer(passage) if piece != end]
-    seen, hidden = prose.corrupt(ids, holes=holes, chance=stream(SEED, "holes", index))
+    seen, hidden = prose.corrupt(ids, holes=holes, chance=stream(seed, "holes", index))
     return Pair([*seen, end], [*hidden, end])
 
 
@@ -87,8 +98,8 @@ def _passages(texts: Sequence[prose.Text], folder: Path) -> tuple[str, ...]:
     return tuple(passage for passages in found for passage in passages)
 
 
-def _pair(index: int, *, taught: Sequence[str], prompter: Prompter) -> Pair:
-    if fraction(SEED, "kind", index) >= HOLES:
-        return encoded(grammar.row(SEED, index, prose=taught), prompter=prompter)
-    passage = taught[int(stream(SEED, "passage", index).integers(len(taught)))]
-    return with_holes(passage, index=index, prompter=prompter)
+def _pair(index: int, *, seed: int, taught: Sequence[str], prompter: Prompter) -> Pair:
+    if fraction(seed, "kind", index) >= HOLES:
+        return encoded(grammar.row(seed, index, prose=taught), prompter=prompter)
+    passage = taught[int(stream(seed, "passage", index).integers(len(taught)))]
+    return with_holes(passage, index=index, seed=seed, prompter=prompter)

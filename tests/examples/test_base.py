@@ -75,6 +75,23 @@ def test_what_is_to_be_copied_stands_in_the_text(task: str) -> None:
         assert found.answer in found.text, found
 
 
+@pytest.mark.parametrize("task", ["look_up_several", "form_several"])
+def test_what_is_asked_together_stands_in_the_text_too(task: str) -> None:
+    for found in rows(task):
+        parts = re.split("; |\n", found.answer)
+        assert len(parts) >= 2 and all(part in found.text for part in parts), found
+
+
+def test_several_questions_have_as_many_answers() -> None:
+    for found in rows("questions"):
+        assert found.prompt.count("?") >= found.answer.count("\n") + 1, found
+
+
+def test_the_form_of_a_meeting_is_filled_from_what_was_said() -> None:
+    for found in rows("meeting_form"):
+        assert all(line.split(": ", 1)[1] in found.text for line in found.answer.splitlines()), found
+
+
 @pytest.mark.parametrize("task", ["values", "list_people", "list_things", "list_places", "list_days"])
 def test_a_list_names_what_stands_in_the_text_once_and_in_its_order(task: str) -> None:
     for found in rows(task):
@@ -123,10 +140,10 @@ def test_yes_and_no_come_about_equally_often() -> None:
 
 def test_every_summary_and_headline_can_come() -> None:
     chance = stream(1, "gists")
-    for name in ("conversations", "reports"):
+    for name in ("conversations", "reports", "meetings"):
         for block in blocks(name):
             gists = [gist for line in block if line.startswith(material.GIST) for gist in line[3:].split(" | ")]
-            lines = [line for line in block if not line.startswith(material.GIST)]
+            lines = [line for line in block if not line.startswith((material.GIST, material.FORM))]
             assert gists, block
             for gist in gists:
                 # `_worded` draws until the gist fits; here each gist alone must be reachable.

@@ -46,7 +46,7 @@ def rows(split: Split, count: int, *, seed: int) -> list[dict[str, str]]:
     return [_row(split, index, seed=seed) for index in range(count)]
 
 
-def write(folder: Path, *, seed: int, train: int = 1200, validation: int = 100, test: int = 200) -> dict[str, Path]:
+def write(folder: Path, *, seed: int, train: int = 3600, validation: int = 100, test: int = 200) -> dict[str, Path]:
     """Write the splits as JSON lines, `support-chats.train.jsonl` and so on, and return their paths by split.
 
     Raises:

@@ -31,6 +31,8 @@ def write_demo(folder: Path, *, seed: int) -> Study:
         # Two solved chats stand before the question: longer than what a T5 is asked by default, not than it can read.
         model=ModelSettings(max_prompt_tokens=1024),
         before=BeforeSettings(shots=(0, 1, 2)),
-        train=TrainSettings(epochs=10, batch_rows=16, learning_rate=1.5e-3),
+        train=TrainSettings(
+            epochs=2, batch_rows=16, learning_rate=1.5e-3, embedding_rate=10, validations=4, keep_best_by="loss"
+        ),
         judge=JudgeSettings(max_new_tokens=80),
     )

@@ -87,7 +87,8 @@ def flip_p_values(differences: Array) -> Array:
     """`sign_flip` of many studies at once, differences of shape (studies, clusters), none of them 0."""
     every = flips(differences.shape[1])
     made = []
-    for some in np.array_split(differences, max(1, len(differences) // 500)):
+    # A test deals its flips to clusters in the order of their values.
+    for some in np.array_split(np.sort(differences, axis=1), max(1, len(differences) // 500)):
         sums = some.sum(axis=1)
         extreme = np.abs(sums - 2 * (every @ some.T)) >= np.abs(sums) * (1 - 1e-9)
         made.append(_share(extreme.sum(axis=0), len(every)))
@@ -107,8 +108,9 @@ def bootstrap_ends(values: Array) -> tuple[Array, Array]:
         half = stats.t.ppf(1 - LEVEL / 2, clusters - 1) * values.std(axis=1, ddof=1) / clusters**0.5
         return values.mean(axis=1) - half, values.mean(axis=1) + half
     ends = [
-        np.quantile(counts(clusters) @ some.T / clusters, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
-        for some in np.array_split(values, max(1, len(values) // 250))
+        np.quantile(counts(clusters)[:, ::-1] @ some.T / clusters, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
+        # So does the bootstrap its counts, and the unit matrix that recorded them stood in it back to front.
+        for some in np.array_split(np.sort(values, axis=1), max(1, len(values) // 250))
     ]
     low, high = np.concatenate(ends, axis=1)
     return low, high

@@ -61,30 +61,50 @@ def statistic(metric: Metric, *, score: str) -> Statistic:
     return lambda totals: metric.from_totals(totals)[:, place]
 
 
-def pair(before: Result, after: Result, metric: Metric) -> Paired:
-    """Bring both Results into one order, without the Cases that one could not judge.
+class Aligned(NamedTuple):
+    """What several Results observed on the Cases that all of them could judge, in the order of the Cases' ids."""
+
+    rows: tuple[Array, ...]
+    """Each Result's, shape (cases, width)."""
+    clusters: NDArray[np.intp]
+    unjudged: int
+
+
+def align(results: Sequence[Result], metric: Metric, *, where: str) -> Aligned:
+    """Bring Results of the same Cases into one order, without the Cases that some could not be judged on.
 
     Raises:
         ComparisonRefused: fewer than two clusters are left, or the metric objects to so many Cases.
     """
-    first, last = _rows(before, metric), _rows(after, metric)
-    cases = sorted(before.cases, key=lambda case: case.id)
-    both = [(case, first[case.id], last[case.id]) for case in cases]
-    judged = [(case, one, other) for case, one, other in both if one is not None and other is not None]
+    observed = [rows_by_id(result, metric) for result in results]
+    cases = sorted(results[0].cases, key=lambda case: case.id)
+    judged = [case for case in cases if all(rows[case.id] is not None for rows in observed)]
     if reason := objection(metric, cases=len(judged)):
-        raise ComparisonRefused(reason, where=f"{before.label} against {after.label}, {metric.name}")
-    clusters = numbered([case for case, _, _ in judged])
+        raise ComparisonRefused(reason, where=where)
+    clusters = numbered(judged)
     if len(set(clusters.tolist())) < 2:
         raise ComparisonRefused(
             "too little to compare",
-            where=f"{before.label} against {after.label}, {metric.name}",
-            expected="Cases of two clusters at least that both could be judged on",
-            received=f"{len(judged)} of {len(both)} Cases, in {len(set(clusters.tolist()))} clusters",
+            where=where,
+            expected="Cases of two clusters at least that every Result could be judged on",
+            received=f"{len(judged)} of {len(cases)} Cases, in {len(set(clusters.tolist()))} clusters",
             hint="Judge more rows.",
         )
-    rows = stacked([row for _, *sides in judged for row in sides])  # before and after of the first Case, then the next
-    order, clusters = canonical(np.hstack([rows[::2], rows[1::2]]), clusters)
-    return Paired(rows[::2][order], rows[1::2][order], clusters, len(both) - len(judged))
+    kept = (by_id[case.id] for by_id in observed for case in judged)
+    rows = stacked([row for row in kept if row is not None])  # one Result after the other
+    return Aligned(tuple(rows.reshape(len(results), len(judged), -1)), clusters, len(cases) - len(judged))
+
+
+def pair(before: Result, after: Result, metric: Metric) -> Paired:
+    """Bring both Results into the order of what they observed, without the Cases that one could not judge.
+
+    Raises:
+        ComparisonRefused: fewer than two clusters are left, or the metric objects to so many Cases.
+    """
+    where = f"{before.label} against {after.label}, {metric.name}"
+    (first, last), clusters, unjudged = align((before, after), metric, where=where)
+    order, clusters = canonical(np.hstack([first, last]), clusters)
+    return Paired(first[order], last[order], clusters, unjudged)
 
 
 def numbered(cases: Sequence[Case]) -> NDArray[np.intp]:
@@ -94,5 +114,6 @@ def numbered(cases: Sequence[Case]) -> NDArray[np.intp]:
     return np.array([numbers[name] for name in names], dtype=np.intp)
 
 
-def _rows(result: Result, metric: Metric) -> dict[str, Row | None]:
+def rows_by_id(result: Result, metric: Metric) -> dict[str, Row | None]:
+    """Return what the metric observed on each Case, by the Case's id."""
     return {case.id: row for case, row in zip(result.cases, result.rows[metric.name], strict=True)}

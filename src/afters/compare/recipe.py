@@ -18,14 +18,14 @@ from afters.compare.alike import Kind, check
 from afters.compare.change import Compared, concluded, empty_answers
 from afters.compare.finding import NOISE, Finding
 from afters.compare.intervals import Interval, pseudo_values
-from afters.compare.paired import numbered, statistic
+from afters.compare.paired import align, rows_by_id, statistic
 from afters.compare.resample import Array, Statistic, collapse, sum_by_cluster
 from afters.compare.significance import Significance
 from afters.compare.sizes import POWER
 from afters.compare.verdict import decided
 from afters.errors import ComparisonRefused
 from afters.metrics.metric import Metric
-from afters.records import Case, Comparison, Result, Row
+from afters.records import Case, Comparison, Result
 
 DOUBT: Final = 0.3
 """How often a run variance lies above the bound that the degrees of freedom are reckoned with.
@@ -83,7 +83,8 @@ def compare_recipes(
     for side in (before, after):
         _refuse_copies(side, metric)
     of_score = statistic(metric, score=score)
-    runs, clusters, unjudged = _aligned([*before, *after], metric)
+    together = [*before, *after]
+    runs, clusters, unjudged = align(together, metric, where=f"{name_of(together)}, {metric.name}")
     sides = runs[: len(before)], runs[len(before) :]
     (first, of_first), (last, of_last) = (
         _by_cluster(side, clusters, of_score, corpus=metric.kind == "corpus") for side in sides
@@ -207,36 +208,11 @@ def _same_checkpoint(run: Result, other: Result, metric: Metric) -> bool:
     if "weights" in run.identity and "weights" in other.identity:
         return all(run.identity.get(key) == other.identity.get(key) for key in ("weights", "adapter"))
     first, last = ({case.id: _answers(case) for case in one.cases} for one in (run, other))
-    return first == last and _rows(run, metric) == _rows(other, metric)
+    return first == last and rows_by_id(run, metric) == rows_by_id(other, metric)
 
 
 def _answers(case: Case) -> list[tuple[str, ...]]:
     return [prediction.answers for prediction in case.predictions]
-
-
-def _rows(run: Result, metric: Metric) -> dict[str, Row | None]:
-    return dict(zip((case.id for case in run.cases), run.rows[metric.name], strict=True))
-
-
-def _aligned(runs: Sequence[Result], metric: Metric) -> tuple[list[Array], NDArray[np.intp], int]:
-    """Return each run's rows, shape (cases, width), in the order of the Cases' ids; each Case's cluster; and how many.
-
-    Cases that some run could not be judged on are left out and counted.
-    """
-    by_id = [_rows(run, metric) for run in runs]
-    cases = sorted(runs[0].cases, key=lambda case: case.id)
-    judged = [case for case in cases if all(rows[case.id] is not None for rows in by_id)]
-    clusters = numbered(judged)
-    if len(set(clusters.tolist())) < 2:
-        raise ComparisonRefused(
-            "too little to compare",
-            where=f"{name_of(runs)}, {metric.name}",
-            expected="Cases of two clusters at least that every run could be judged on",
-            received=f"{len(judged)} of {len(cases)} Cases, in {len(set(clusters.tolist()))} clusters",
-            hint="Judge more rows.",
-        )
-    kept: list[list[Row | None]] = [[rows[case.id] for case in judged] for rows in by_id]
-    return [np.array(rows, dtype=np.float64) for rows in kept], clusters, len(cases) - len(judged)
 
 
 def _by_cluster(

@@ -29,10 +29,9 @@ VOCABULARY = 4_096
 SETTINGS = TrainSettings(
     epochs=1,
     token_budget=8_192,
-    learning_rate=2e-3,
-    embedding_rate=15,
+    learning_rate=0.03,
+    scale_parameter=True,
     warmup=0.03,
-    schedule="linear",
     betas=(0.9, 0.98),
     validations=1,
 )
@@ -75,7 +74,7 @@ def teach(loaded: Loaded, *, taught: tuple[str, ...], share: float, work: Path) 
     for place, stage in enumerate(STAGES):
         stage = stage._replace(steps=max(1, round(share * stage.steps)))
         rows = list(teaching.pairs(stage, seed=teaching.SEED + place, taught=taught, prompter=loaded.prompter))
-        settings = SETTINGS.model_copy(update={"batch_rows": stage.batch_rows})
+        settings = SETTINGS.model_copy(update={"batch_rows": stage.batch_rows, "schedule": stage.schedule})
         train(
             loaded.network,
             rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from afters.model.network import Pair
 from afters.model.prompt import Prompter
@@ -28,9 +28,11 @@ class Stage(NamedTuple):
     batch_rows: int
     longest: int
     """Rows that read or write more pieces than this are left out: the few longest would cost the most time."""
+    schedule: Literal["constant", "linear"]
+    """How the learning rate falls."""
 
 
-STAGES = (Stage("short", 500, 64, 80), Stage("all", 1_400, 32, 400))
+STAGES = (Stage("short", 500, 64, 80, "constant"), Stage("all", 2_000, 32, 300, "linear"))
 """Finding a name among forty pieces is learnt far sooner than among two hundred, and then carries over."""
 
 PASSAGE = 400

@@ -304,10 +304,10 @@ def test_the_shipped_tokenizer_is_lossless(text: str) -> None:
 def test_the_shipped_model_answers_from_the_text_with_plain_transformers() -> None:
     loaded = AutoTokenizer.from_pretrained(TINY)
     model = AutoModelForSeq2SeqLM.from_pretrained(TINY).eval()
+    asked = [found for task in ("passive", "active", "list_amounts") for found in rows(task, count=5, seed=11)]
     right = 0
-    for name, code in [("Zorvella", "KT-40718"), ("Brunhard Oakes", "#99213"), ("Mistral", "5502/81")]:
-        prompt = f"What belongs to {name}?\n\nAnna: QX-1180\n{name}: {code}\nTolberd: 7719"
-        ids = model.generate(**loaded(prompt, return_tensors="pt"), max_new_tokens=24, do_sample=False)
-        right += loaded.decode(ids[0], skip_special_tokens=True).strip() == code
-    # Its quality is told in its card: this first checkpoint looks up about one such code of three.
-    assert right >= 1
+    for found in asked:
+        ids = model.generate(**loaded(found.prompt, return_tensors="pt"), max_new_tokens=64, do_sample=False)
+        right += loaded.decode(ids[0], skip_special_tokens=True).strip() == found.answer
+    # Its card says that it is right in five of six such rows.
+    assert right >= 9

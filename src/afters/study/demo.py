@@ -32,7 +32,7 @@ def write_demo(folder: Path, *, seed: int) -> Study:
         model=ModelSettings(max_prompt_tokens=1024),
         before=BeforeSettings(shots=(0, 1, 2)),
         train=TrainSettings(
-            epochs=2, batch_rows=16, learning_rate=1.5e-3, embedding_rate=10, validations=4, keep_best_by="loss"
+            epochs=2, batch_rows=8, learning_rate=0.015, scale_parameter=True, validations=4, keep_best_by="loss"
         ),
         judge=JudgeSettings(max_new_tokens=80),
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from afters.errors import AftersError
 from afters.model.load import Precision
@@ -31,6 +31,9 @@ from afters.train.settings import TrainSettings
 
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is due after this long, or after twenty times what the last one took, whichever is later."""
+
+SMALLEST_SCALE = 0.03
+"""With `scale_parameter`, smaller tensors learn as if of this size: what begins at zero must begin to move."""
 
 BAD_STEPS = 5
 """So many steps in a row without a finite gradient end the run."""
@@ -94,7 +97,7 @@ class _Run:
         self.sign = 1.0 if higher_is_better else -1.0
         self.on_step = on_step
         self.weights = {name: weight for name, weight in network.module.named_parameters() if weight.requires_grad}
-        self.optimizer = _adamw(network.module, self.weights, settings)
+        self.optimizer = _adamw([*self.weights.values()], settings)
         self.order = Order(
             [len(pair.prompt) + len(pair.answer) for pair in pairs],
             seed=seed,
@@ -169,8 +172,9 @@ class _Run:
     def _update(self, share: float, *, finite: bool) -> None:
         """Move the weights; a gradient that is not finite moves nothing and is counted."""
         if finite:
-            for group in self.optimizer.param_groups:
-                group["lr"] = share * group["highest_rate"]
+            groups = self.optimizer.param_groups
+            for group, scale in zip(groups, _scales(groups, settings=self.settings), strict=True):
+                group["lr"] = share * self.settings.learning_rate * scale
             self.optimizer.step()
             self.bad_in_a_row = 0
         else:
@@ -225,21 +229,29 @@ class _Run:
             yield
 
 
-def _adamw(module: nn.Module, weights: Mapping[str, Tensor], settings: TrainSettings) -> torch.optim.AdamW:
-    """Return AdamW with a group for matrices, one for embeddings, and one for what has no decay: biases and norms."""
-    embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
-    learning = list(weights.values())
-    rate, decay = settings.learning_rate, settings.weight_decay
-    groups = [
-        _group([one for one in learning if id(one) not in embeddings and one.ndim > 1], rate=rate, decay=decay),
-        _group([one for one in learning if id(one) in embeddings], rate=settings.embedding_rate * rate, decay=decay),
-        _group([one for one in learning if one.ndim <= 1], rate=rate, decay=0.0),
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], betas=settings.betas, fused=True)
+def _adamw(weights: Sequence[Tensor], settings: TrainSettings) -> torch.optim.AdamW:
+    """Return AdamW with a group for matrices and one without decay for biases and norms, or one for every tensor."""
+    matrices, rest = [one for one in weights if one.ndim > 1], [one for one in weights if one.ndim <= 1]
+    groups = [[one] for one in (*matrices, *rest)] if settings.scale_parameter else [matrices, rest]
+    return torch.optim.AdamW(
+        [
+            {"params": group, "weight_decay": settings.weight_decay if group[0].ndim > 1 else 0.0}
+            for group in groups
+            if group
+        ],
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        fused=True,
+    )
 
 
-def _group(weights: list[Tensor], *, rate: float, decay: float) -> dict[str, Any]:
-    return {"params": weights, "lr": rate, "highest_rate": rate, "weight_decay": decay}
+@torch.no_grad()
+def _scales(groups: Sequence[Mapping[str, Any]], *, settings: TrainSettings) -> list[float]:
+    """Return what the rate is multiplied by, for each group (Shazeer and Stern 2018, arXiv:1804.04235, section 8)."""
+    if not settings.scale_parameter:
+        return [1.0] * len(groups)
+    sizes = [torch.linalg.vector_norm(group["params"][0]) / group["params"][0].numel() ** 0.5 for group in groups]
+    return [max(SMALLEST_SCALE, size) for size in torch.stack(sizes).tolist()]
 
 
 def _validation_steps(steps: int, times: int) -> frozenset[int]:

@@ -43,8 +43,8 @@ class TrainSettings(BaseModel):
     """Rows are sorted by length within windows of this many steps, to save padding."""
     learning_rate: float = Field(3e-4, gt=0)
     """The highest learning rate, reached after the warm-up."""
-    embedding_rate: float = Field(1.0, gt=0)
-    """Embeddings, of pieces and of positions, learn at so many times the rate; a T5's, made large, hardly move at 1."""
+    scale_parameter: bool = False
+    """Give each tensor the rate times the root mean square of its weights, as Adafactor does; a T5's vary much."""
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the steps over which the learning rate rises."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"

@@ -116,7 +116,8 @@ def test_weight_decay_pulls_on_matrices_only(tiny: Tiny, tmp_path: Path) -> None
 def test_a_tensor_can_learn_in_proportion_to_its_size(tiny: Tiny, tmp_path: Path) -> None:
     """AdamW's first step moves every weight that has a gradient by the learning rate."""
     loaded = t5(tiny)
-    loaded.network.module.decoder.block[0].layer[0].SelfAttention.q.weight.data.mul_(1e-3)
+    small = "decoder.block.0.layer.0.SelfAttention.q.weight"
+    loaded.network.module.get_parameter(small).data.mul_(1e-3)
     before = weights_of(loaded)
     teach(loaded, tmp_path, scale_parameter=True, learning_rate=1e-3, epochs=0.1, warmup=0.0, schedule="constant")
     for name, weight in weights_of(loaded).items():

@@ -87,6 +87,8 @@ def test_no_two_rows_of_a_seed_can_have_the_same_number() -> None:
 
 
 def test_the_sides_share_no_name() -> None:
+    pools = [{*names.first, *names.last} for names in (words().teaching, words().judging)]
+    assert not pools[0] & pools[1] and min(map(len, pools)) > 70
     teaching, judging = (
         {name for chat in told(split, 400) for name in chat.facts["name"].split()} for split in ("train", "test")
     )

@@ -33,7 +33,7 @@ CHECKPOINT_SECONDS = 60.0
 """A checkpoint is due after this long, or after twenty times what the last one took, whichever is later."""
 
 SMALLEST_SCALE = 0.03
-"""With `scale_parameter`, smaller tensors learn as if of this size: what begins at zero must begin to move."""
+"""With `scale_parameter`, smaller tensors learn as if of this size (Adafactor: 0.001): what is 0 must begin to move."""
 
 BAD_STEPS = 5
 """So many steps in a row without a finite gradient end the run."""

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tiny_models import tiny as tiny
 
+# Before torch is imported: tiny tensors gain nothing by threads that wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:

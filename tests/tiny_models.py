@@ -14,11 +14,36 @@ from typing import Any, Literal
 
 import pytest
 
-Kind = Literal["t5", "t5-untied", "bart", "llama", "gpt2", "qwen2"]
+Kind = Literal[
+    "t5",
+    "t5-untied",
+    "bart",
+    "llama",
+    "gpt2",
+    "qwen2",
+    "mt5",
+    "pegasus",
+    "qwen3",
+    "gemma",
+    "gemma2",
+    "phi",
+    "mistral",
+]
 Tiny = Callable[[Kind], Path]
 
 KINDS: tuple[Kind, ...] = ("t5", "t5-untied", "bart", "llama", "gpt2", "qwen2")
+"""One of each kind of tokenizer and of network."""
+
+FAMILIES: tuple[Kind, ...] = (*KINDS, "mt5", "pegasus", "qwen3", "gemma", "gemma2", "phi", "mistral")
 """Every kind that `tiny` builds."""
+
+ENCODER_DECODERS: tuple[Kind, ...] = ("t5", "t5-untied", "bart", "mt5", "pegasus")
+
+LIKE: dict[str, str] = {
+    **{"t5-untied": "t5", "mt5": "t5", "pegasus": "t5", "qwen3": "qwen2", "gemma": "llama", "gemma2": "llama"},
+    **{"phi": "gpt2", "mistral": "llama"},
+}
+"""Whose tokenizer a kind has, where it has none of its own."""
 
 SENTENCES = (
     "Summarise this chat. The parcel for Ann has not come, and she wants it sent to her office on Tuesday.",
@@ -74,7 +99,7 @@ def _spread(kind: Kind, name: str) -> float:
     """The standard deviation of a weight. BART normalises after each layer, and wide ones forget its input."""
     if "embed_positions" in name:
         return 1.0
-    narrow = kind == "bart" or any(part in name for part in ("shared", "embed", "wte", "wpe"))
+    narrow = kind in ("bart", "pegasus") or any(part in name for part in ("shared", "embed", "wte", "wpe"))
     return 0.3 if narrow else 0.6
 
 
@@ -83,15 +108,16 @@ def _tokenizer(kind: Kind) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
+    family = LIKE.get(kind, kind)
     named = {
         "t5": {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"},
         "bart": {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"},
         "llama": {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
         "gpt2": {"eos_token": "<|endoftext|>"},
         "qwen2": {"pad_token": "<|endoftext|>", "eos_token": "<|endoftext|>"},
-    }[kind.removesuffix("-untied")]
-    special = list(dict.fromkeys(named.values())) + (["<|im_start|>", "<|im_end|>"] if kind == "qwen2" else [])
-    if kind.startswith("t5"):
+    }[family]
+    special = list(dict.fromkeys(named.values())) + (["<|im_start|>", "<|im_end|>"] if family == "qwen2" else [])
+    if family == "t5":
         backend = Tokenizer(models.Unigram())
         backend.pre_tokenizer = pre_tokenizers.Metaspace()
         backend.decoder = decoders.Metaspace()
@@ -107,12 +133,12 @@ def _tokenizer(kind: Kind) -> Any:
             vocab_size=320, special_tokens=special, initial_alphabet=alphabet, show_progress=False
         )
     backend.train_from_iterator(SENTENCES, trainer)
-    layout = {"t5": "$A </s>", "bart": "<s> $A </s>", "llama": "<s> $A"}.get(kind.removesuffix("-untied"))
+    layout = {"t5": "$A </s>", "bart": "<s> $A </s>", "llama": "<s> $A"}.get(family)
     if layout:
         ids = [(token, backend.token_to_id(token)) for token in ("<s>", "</s>") if token in layout]
         backend.post_processor = processors.TemplateProcessing(single=layout, special_tokens=ids)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **named)
-    if kind == "qwen2":
+    if family == "qwen2":
         tokenizer.chat_template = CHATML
     return tokenizer
 
@@ -121,20 +147,22 @@ def _module(kind: Kind, tokenizer: Any) -> Any:
     import transformers
 
     vocabulary = len(tokenizer)
-    if kind.startswith("t5"):
-        return transformers.T5ForConditionalGeneration(
-            transformers.T5Config(
+    if kind in ("t5", "t5-untied", "mt5"):
+        name = "MT5" if kind == "mt5" else "T5"
+        return getattr(transformers, f"{name}ForConditionalGeneration")(
+            getattr(transformers, f"{name}Config")(
                 **{"vocab_size": vocabulary, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_heads": 2},
                 **{"num_layers": 2, "feed_forward_proj": "gated-gelu", "dropout_rate": 0.1},
-                tie_word_embeddings=kind == "t5",
+                tie_word_embeddings=kind != "t5-untied",
                 pad_token_id=tokenizer.pad_token_id,
                 eos_token_id=tokenizer.eos_token_id,
                 decoder_start_token_id=tokenizer.pad_token_id,
             )
         )
-    if kind == "bart":
-        return transformers.BartForConditionalGeneration(
-            transformers.BartConfig(
+    if kind in ("bart", "pegasus"):
+        name = kind.capitalize()
+        return getattr(transformers, f"{name}ForConditionalGeneration")(
+            getattr(transformers, f"{name}Config")(
                 **{"vocab_size": vocabulary, "d_model": 16, "encoder_layers": 2, "decoder_layers": 2},
                 **{"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 128},
                 **{"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "dropout": 0.1},
@@ -153,15 +181,21 @@ def _module(kind: Kind, tokenizer: Any) -> Any:
                 eos_token_id=tokenizer.eos_token_id,
             )
         )
-    family: Any = transformers.LlamaConfig if kind == "llama" else transformers.Qwen2Config
-    network: Any = transformers.LlamaForCausalLM if kind == "llama" else transformers.Qwen2ForCausalLM
-    return network(
-        family(
+    name = kind.capitalize()
+    special: dict[str, dict[str, Any]] = {
+        "gemma": {"head_dim": 8},
+        "gemma2": {"head_dim": 8, "final_logit_softcapping": 3.0, "attn_logit_softcapping": 5.0},
+        "qwen3": {"head_dim": 8},
+        "mistral": {"sliding_window": 6},
+    }
+    return getattr(transformers, f"{name}ForCausalLM")(
+        getattr(transformers, f"{name}Config")(
             **{"vocab_size": vocabulary, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2},
             **{"num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 256},
-            **{"attention_dropout": 0.1, "tie_word_embeddings": kind == "llama"},
+            **{"attention_dropout": 0.1, "tie_word_embeddings": kind not in ("qwen2", "phi", "mistral")},
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
+            **special.get(kind, {}),
         )
     )

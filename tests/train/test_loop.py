@@ -34,11 +34,13 @@ def spoil(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, *, steps: Sequence[in
     """Multiply the losses of these steps (from 1) by a factor that is not finite; each step must be one batch."""
     honest, calls = loaded.network.token_losses, 0
 
-    def token_losses(pairs: Sequence[Pair]) -> Tensor:
+    def token_losses(pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         nonlocal calls
         calls += loaded.network.module.training
         # The first call is the trial of the longest rows.
-        return honest(pairs) * (factor if loaded.network.module.training and calls - 1 in steps else 1.0)
+        return honest(pairs, smoothing=smoothing) * (
+            factor if loaded.network.module.training and calls - 1 in steps else 1.0
+        )
 
     monkeypatch.setattr(loaded.network, "token_losses", token_losses)
 
@@ -126,6 +128,15 @@ def test_a_tensor_can_learn_in_proportion_to_its_size(tiny: Tiny, tmp_path: Path
         assert moved == pytest.approx(1e-3 * max(0.03, size), rel=1e-2), name
 
 
+def test_smoothed_labels_leave_the_model_less_sure(tiny: Tiny, tmp_path: Path) -> None:
+    sure = []
+    for smoothing in (0.0, 0.5):
+        loaded = t5(tiny)
+        teach(loaded, tmp_path / str(smoothing), label_smoothing=smoothing, epochs=10, learning_rate=0.02)
+        sure.append(mean_loss(loaded.network, PAIRS, tokens=1000, precision="fp32"))
+    assert sure[0] < sure[1]
+
+
 def test_the_log_has_a_line_for_each_step(tiny: Tiny, tmp_path: Path) -> None:
     teach(t5(tiny), tmp_path, warmup=0.5, schedule="linear", learning_rate=0.01)
     lines = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text().splitlines()]
@@ -143,10 +154,10 @@ def test_the_longest_rows_are_tried_before_the_first_step(
     loaded, longest = t5(tiny), max(len(pair.prompt) + len(pair.answer) for pair in PAIRS)
     honest, before = loaded.network.token_losses, weights_of(loaded)
 
-    def token_losses(pairs: Sequence[Pair]) -> Tensor:
+    def token_losses(pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         if any(len(pair.prompt) + len(pair.answer) == longest for pair in pairs):
             raise MemoryError
-        return honest(pairs)
+        return honest(pairs, smoothing=smoothing)
 
     monkeypatch.setattr(loaded.network, "token_losses", token_losses)
     with pytest.raises(MemoryError):

@@ -15,6 +15,7 @@ from afters.train.settings import LoraSettings, TrainSettings
         *({"learning_rate": 0}, {"learning_rate": float("inf")}, {"learning_rate": "fast"}, {"token_budget": 0}),
         *({"scale_parameter": 2}, {"scale_parameter": "some"}),
         *({"warmup": 1}, {"warmup": -0.1}, {"schedule": "cosin"}, {"method": "qlora"}, {"clip": 0}),
+        *({"label_smoothing": 1}, {"label_smoothing": -0.1}),
         *({"betas": (1.0, 0.9)}, {"betas": (-0.1, 0.9)}, {"betas": (0.9,)}, {"weight_decay": -1}),
         *({"window_steps": 0}, {"validations": 0}, {"patience": 0}, {"keep_best_by": "luck"}),
         *({"lora": {"rank": 0}}, {"lora": {"alpha": 0}}, {"lora": {"dropout": 1}}, {"lora": {"targets": ()}}),

@@ -1,74 +1,113 @@
-"""Attention with a learnt bias, and norms, as training a T5 on a processor wants them: few passes over memory.
+"""Attention, norms and gated layers as training on a processor wants them: few passes over memory.
 
 A T5 adds a bias that depends on distance to its attention scores, and the bias learns. PyTorch's fused attention has
 no fast path for that, so what transformers runs is plain: scores, bias, mask, softmax and their gradients are tensors
 of (rows, heads, time, time), several of them in fp32. Here they stay in the precision of the product, are changed in
 place, and the bias's gradient is summed over the rows at once. The norms give what they computed in fp32 out in the
 precision of the products that follow, which then need not convert it one by one. `perf/LOG.md` has the figures.
+
+A decoder-only model reads the rows of a micro-batch in one line, without padding, and attends within each row alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AttentionInterface
-from transformers.masking_utils import AttentionMaskInterface, eager_mask
-from transformers.models.t5.modeling_t5 import T5LayerNorm
+from transformers.activations import NewGELUActivation
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, eager_mask, sdpa_mask
+from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.mistral.modeling_mistral import MistralRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+from transformers.models.t5.modeling_t5 import T5DenseGatedActDense, T5LayerNorm
 
-NAME = "afters_biased"
+from afters.model.dropout import dropped, kept
+
+BIASED, PACKED = "afters_biased", "afters_packed"
+
+PACKABLE = frozenset({"llama", "qwen2", "qwen3", "mistral", "gemma", "phi", "gpt2"})
+"""Decoder-only families that take their positions as they are told, and are tested."""
 
 
 def lean(module: Any) -> Any:
     """Let a T5 attend and normalise in few passes; what it computes stays the same but for rounding."""
-    module.set_attn_implementation(NAME)
+    module.set_attn_implementation(BIASED)
     for part in module.modules():
         if isinstance(part, T5LayerNorm):
             part.forward = MethodType(_normalised, part)
+        elif isinstance(part, T5DenseGatedActDense) and isinstance(part.act, NewGELUActivation):
+            part.forward = MethodType(_feed, part)
     return module
 
 
-class _Biased(torch.autograd.Function):
-    """softmax(Q K^T + bias + mask) V, with the probabilities as all that is kept for the gradient."""
+def packed(module: Any) -> Any:
+    """Let a decoder-only model attend within the rows of one line, given their `row_lengths` in its forward."""
+    module.set_attn_implementation(PACKED)
+    for part in module.modules():
+        if isinstance(part, LlamaRMSNorm | Qwen2RMSNorm | MistralRMSNorm):
+            part.forward = MethodType(_normalised, part)
+        elif isinstance(part, GemmaRMSNorm):
+            part.forward = MethodType(_normalised_by_one_more, part)
+    return module
+
+
+class _Attention(torch.autograd.Function):
+    """softmax(scaling Q K^T + bias + mask) V, with the probabilities as all that is kept for the gradient."""
 
     @staticmethod
     def forward(
-        context: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor, mask: Tensor | None, dropout: float
+        context: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        bias: Tensor | None,
+        mask: Tensor | None,
+        scaling: float,
+        dropout: float,
     ) -> Tensor:
         scores = torch.matmul(query, key.transpose(2, 3))  # (rows, heads, time, time)
-        scores.add_(bias.to(scores.dtype))
+        if scaling != 1.0:
+            scores.mul_(scaling)
+        if bias is not None:
+            scores.add_(bias.to(scores.dtype))
         if mask is not None:
             # The lowest number of fp32 would become minus infinity in bf16.
             scores.add_(mask.clamp(min=torch.finfo(scores.dtype).min).to(scores.dtype))
         probabilities = torch.softmax(scores, dim=-1)
-        kept = torch.empty_like(probabilities, dtype=torch.bool).bernoulli_(1 - dropout) if dropout else None
-        context.save_for_backward(query, key, value, probabilities, kept)
-        context.dropout = dropout
-        return torch.matmul(_dropped(probabilities, kept, dropout), value)
+        stays = kept(probabilities.shape, dropout=dropout) if dropout else None
+        context.save_for_backward(query, key, value, probabilities, stays)
+        context.dropout, context.scaling = dropout, scaling
+        return torch.matmul(_dropped(probabilities, stays, dropout), value)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, probabilities, kept = context.saved_tensors
+        query, key, value, probabilities, stays = context.saved_tensors
         [gradient] = gradients
-        of_value = torch.matmul(_dropped(probabilities, kept, context.dropout).transpose(2, 3), gradient)
-        of_probabilities = _dropped(torch.matmul(gradient, value.transpose(2, 3)), kept, context.dropout)
+        of_value = torch.matmul(_dropped(probabilities, stays, context.dropout).transpose(2, 3), gradient)
+        of_probabilities = _dropped(torch.matmul(gradient, value.transpose(2, 3)), stays, context.dropout)
         of_scores = torch._softmax_backward_data(of_probabilities, probabilities, -1, probabilities.dtype)
         wide = torch.promote_types(of_scores.dtype, torch.float32)
         of_bias = of_scores.sum(0, keepdim=True, dtype=wide) if context.needs_input_grad[3] else None
+        if context.scaling != 1.0:
+            of_scores.mul_(context.scaling)
         return (
             torch.matmul(of_scores, key),
             torch.matmul(of_scores.transpose(2, 3), query),
             of_value,
             of_bias,
-            None,
-            None,
+            *(None, None, None),
         )
 
 
-def _dropped(values: Tensor, kept: Tensor | None, dropout: float) -> Tensor:
-    return values if kept is None else values * kept / (1 - dropout)
+def _dropped(values: Tensor, stays: Tensor | None, dropout: float) -> Tensor:
+    return values if stays is None else dropped(values, stays, dropout=dropout)
 
 
 def _attend(
@@ -83,9 +122,76 @@ def _attend(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    assert scaling == 1.0, "a T5 does not scale its scores"
-    read = _Biased.apply(query, key, value, position_bias, attention_mask, dropout)  # type: ignore[no-untyped-call]
+    read = _Attention.apply(query, key, value, position_bias, attention_mask, scaling, dropout)  # type: ignore[no-untyped-call]
     return read.transpose(1, 2).contiguous(), None
+
+
+def _attend_packed(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    row_lengths: Sequence[int] | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """Attend within each row of a line of rows, and never across; without `row_lengths`, as transformers would."""
+    if row_lengths is None:
+        made = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
+        )
+        return made[0], None
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    rows = zip(*(torch.split(one, list(row_lengths), dim=2) for one in (query, key, value)), strict=True)
+    read = [_within(*row, window=sliding_window, scaling=scaling, dropout=dropout) for row in rows]
+    return torch.cat(read, dim=2).transpose(1, 2).contiguous(), None
+
+
+def _within(query: Tensor, key: Tensor, value: Tensor, *, window: int | None, scaling: float, dropout: float) -> Tensor:
+    """Attend causally within one row, over no more than `window` tokens; (1, heads, time, width)."""
+    time = query.shape[2]
+    narrow = window is not None and window < time
+    if not dropout and not narrow:
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
+    hidden = torch.ones((time, time), dtype=torch.bool, device=query.device).triu(1)
+    if narrow:
+        hidden |= torch.ones_like(hidden).tril(-window)  # type: ignore[operator]
+    mask = torch.zeros((time, time), dtype=query.dtype, device=query.device)
+    mask.masked_fill_(hidden, torch.finfo(query.dtype).min)
+    read: Tensor = _Attention.apply(query, key, value, None, mask, scaling, dropout)  # type: ignore[no-untyped-call]
+    return read
+
+
+class _GatedGelu(torch.autograd.Function):
+    """dropout(gelu(gate) * up), with the tanh form of gelu that T5 v1.1 has (Shazeer, arXiv:2002.05202)."""
+
+    @staticmethod
+    def forward(context: Any, gate: Tensor, up: Tensor, dropout: float) -> Tensor:
+        product = functional.gelu(gate, approximate="tanh").mul_(up)
+        stays = kept(product.shape, dropout=dropout) if dropout else None
+        context.save_for_backward(gate, up, stays)
+        context.dropout = dropout
+        return _dropped(product, stays, dropout)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        gate, up, stays = context.saved_tensors
+        gradient = _dropped(gradients[0], stays, context.dropout)
+        of_up = functional.gelu(gate, approximate="tanh").mul_(gradient)
+        of_gate = torch.ops.aten.gelu_backward(gradient * up, gate, approximate="tanh")
+        return of_gate, of_up, None
+
+
+def _feed(layer: T5DenseGatedActDense, hidden: Tensor) -> Tensor:
+    dropout = layer.dropout.p if layer.training else 0.0
+    gated = _GatedGelu.apply(layer.wi_0(hidden), layer.wi_1(hidden), dropout)  # type: ignore[no-untyped-call]
+    return layer.wo(gated)  # type: ignore[no-any-return]
 
 
 class _Norm(torch.autograd.Function):
@@ -109,11 +215,21 @@ class _Norm(torch.autograd.Function):
         return (of_normal - normal * inward) * scale, of_weight, None, None
 
 
-def _normalised(norm: T5LayerNorm, hidden: Tensor) -> Tensor:
+def _normalised(norm: T5LayerNorm | LlamaRMSNorm, hidden: Tensor) -> Tensor:
+    return _Norm.apply(hidden, norm.weight, norm.variance_epsilon, _of_products(hidden))  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _normalised_by_one_more(norm: GemmaRMSNorm, hidden: Tensor) -> Tensor:
+    """Gemma's weights say how much more than 1 they are."""
+    return _Norm.apply(hidden, 1 + norm.weight, norm.eps, _of_products(hidden))  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _of_products(hidden: Tensor) -> torch.dtype:
     narrow = torch.is_autocast_enabled(hidden.device.type)
-    dtype = torch.get_autocast_dtype(hidden.device.type) if narrow else hidden.dtype
-    return _Norm.apply(hidden, norm.weight, norm.variance_epsilon, dtype)  # type: ignore[no-any-return, no-untyped-call]
+    return torch.get_autocast_dtype(hidden.device.type) if narrow else hidden.dtype
 
 
-AttentionInterface.register(NAME, _attend)
-AttentionMaskInterface.register(NAME, eager_mask)
+AttentionInterface.register(BIASED, _attend)
+AttentionMaskInterface.register(BIASED, eager_mask)
+AttentionInterface.register(PACKED, _attend_packed)
+AttentionMaskInterface.register(PACKED, sdpa_mask)

@@ -17,8 +17,9 @@ from transformers.utils import logging as transformers_logging
 
 from afters.errors import ModelError, unknown
 from afters.model import files
-from afters.model.attention import lean
+from afters.model.attention import PACKABLE, lean, packed
 from afters.model.causal import Causal
+from afters.model.dropout import cheapen
 from afters.model.network import Network
 from afters.model.prompt import Prompter, default_max_prompt_tokens
 from afters.model.seq2seq import Seq2Seq
@@ -72,8 +73,9 @@ def load(
     # PyTorch's fused attention has no fast path on a processor where a bias that depends on distance learns.
     biased = for_training and device.type == "cpu" and "relative_attention_num_buckets" in config
     module = _module(folder, kind, dtype=dtype, **({"attn_implementation": "eager"} if biased else {}))
-    if biased and config["model_type"] == "t5":
-        module = lean(module)
+    packs = False
+    if for_training and device.type == "cpu":
+        module, packs = _made_lean(module, str(config["model_type"]))
     if adapter is not None:
         from afters.model.adapters import put_on
 
@@ -87,7 +89,9 @@ def load(
         "device": device.type,
         "max_prompt_tokens": str(prompter.max_prompt_tokens),
     }
-    return Loaded(kind(module.to(device).eval()), prompter, chosen, device, folder, identity)
+    module = module.to(device).eval()
+    network = Causal(module, packs=packs) if kind is Causal else kind(module)
+    return Loaded(network, prompter, chosen, device, folder, identity)
 
 
 def prompter_of(folder: Path, *, max_prompt_tokens: int | None = None, max_new_tokens: int = 64) -> Prompter:
@@ -127,6 +131,13 @@ def _module(folder: Path, kind: type[Seq2Seq] | type[Causal], **options: Any) ->
             hint="Name a language model's own folder, not an encoder's or an unfinished download.",
         )
     return module
+
+
+def _made_lean(module: Any, family: str) -> tuple[Any, bool]:
+    """Return the module as it trains fast on a processor, and whether it reads its rows in one line."""
+    cheapen(module)
+    packs = family in PACKABLE
+    return packed(module) if packs else lean(module) if family == "t5" else module, packs
 
 
 def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int | None, max_new_tokens: int) -> Prompter:

@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 Ids = Sequence[int]
 
@@ -25,24 +24,16 @@ class Network(Protocol):
     module: nn.Module
     pad: int
 
-    def token_losses(self, pairs: Sequence[Pair]) -> Tensor:
-        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
+    def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
+        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order.
+
+        With label smoothing, that share of each target is spread over the vocabulary.
+        """
         ...
 
     def greedy(self, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int]) -> list[list[int]]:
         """Return each prompt's most probable continuation, token by token, with the end token where it came."""
         ...
-
-
-def token_costs(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Return the negative log-likelihood of each token in nats, in fp32 at least, whatever the logits are in.
-
-    Args:
-        logits: (tokens, vocabulary).
-        tokens: (tokens,), the ids that stand there.
-    """
-    wide = torch.promote_types(logits.dtype, torch.float32)
-    return functional.cross_entropy(logits.to(wide), tokens, reduction="none")
 
 
 def padded(rows: Sequence[Ids], *, pad: int, device: torch.device, left: bool = False) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from afters.model.head import head_only_at
-from afters.model.network import Ids, Pair, Unfinished, padded, token_costs
+from afters.model.head import losses_at
+from afters.model.network import Ids, Pair, Unfinished, padded
 
 
 class Seq2Seq:
@@ -21,22 +21,24 @@ class Seq2Seq:
         self.pad = int(module.config.pad_token_id or 0)
         self._start = int(module.config.decoder_start_token_id)
 
-    def token_losses(self, pairs: Sequence[Pair]) -> Tensor:
+    def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
         device = self.module.device
         source, source_mask = padded([pair.prompt for pair in pairs], pad=self.pad, device=device)
         target, target_mask = padded([pair.answer for pair in pairs], pad=self.pad, device=device)
         start = torch.full_like(target[:, :1], self._start)
         keep = target_mask.bool()
-        with head_only_at(self.module, keep):
-            logits = self.module(
-                input_ids=source,
-                attention_mask=source_mask,
-                decoder_input_ids=torch.cat([start, target[:, :-1]], dim=1),
-                decoder_attention_mask=target_mask,
-                use_cache=False,
-            ).logits  # (answer tokens, vocabulary)
-        return token_costs(logits, target[keep])
+        return losses_at(
+            self.module,
+            keep,
+            target[keep],
+            smoothing=smoothing,
+            input_ids=source,
+            attention_mask=source_mask,
+            decoder_input_ids=torch.cat([start, target[:, :-1]], dim=1),
+            decoder_attention_mask=target_mask,
+            use_cache=False,
+        )
 
     @torch.inference_mode()
     def greedy(self, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int]) -> list[list[int]]:

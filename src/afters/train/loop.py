@@ -149,6 +149,7 @@ class _Run:
                 [self.pairs[row] for row in rows],
                 tokens=self.settings.token_budget,
                 precision=self.precision,
+                smoothing=self.settings.label_smoothing,
             )
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip).item()
         self._update(share, finite=math.isfinite(loss) and math.isfinite(norm))

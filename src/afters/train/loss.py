@@ -34,13 +34,15 @@ def arithmetic(device: torch.device, precision: Precision) -> AbstractContextMan
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
-def backward(network: Network, pairs: Sequence[Pair], *, tokens: int, precision: Precision) -> float:
+def backward(
+    network: Network, pairs: Sequence[Pair], *, tokens: int, precision: Precision, smoothing: float = 0.0
+) -> float:
     """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats."""
     total = label_tokens(pairs)
     loss = 0.0
     for batch in micro_batches(pairs, tokens=tokens):
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
-            share = network.token_losses(batch).sum() / total
+            share = network.token_losses(batch, smoothing=smoothing).sum() / total
         share.backward()  # type: ignore[no-untyped-call]
         loss += share.item()
     return loss

@@ -53,6 +53,8 @@ class TrainSettings(BaseModel):
     """Decoupled weight decay (AdamW), on matrices only."""
     betas: tuple[DecayRate, DecayRate] = (0.9, 0.999)
     """AdamW's decay rates of the two moments."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Share of each target that is spread over the vocabulary (Szegedy et al. 2015, arXiv:1512.00567)."""
     clip: float = Field(1.0, gt=0)
     """The gradient's norm is cut down to this."""
     validations: int = Field(6, ge=1)

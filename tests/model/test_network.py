@@ -234,6 +234,21 @@ def test_losses_and_gradients_computed_in_parts_are_those_of_whole_logits(
     head._is_all.clear()
 
 
+@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("dropout", [False, True])
+def test_every_family_trains_in_bf16(tiny: Tiny, kind: Kind, dropout: bool) -> None:
+    loaded = load(tiny(kind), precision="fp32", for_training=True)
+    calm(loaded)
+    pairs = rows(loaded)
+    whole = backward(loaded.network, pairs, tokens=ONE_BATCH, precision="fp32")
+    expected = gradient(loaded)
+    loaded.network.module.train(dropout)
+    loss = backward(loaded.network, pairs, tokens=ONE_BATCH, precision="bf16")
+    found = gradient(loaded)
+    assert loss == pytest.approx(whole, rel=0.1 if dropout else 0.01)
+    assert torch.cosine_similarity(found, expected, dim=0) > (0.1 if dropout else 0.98)
+
+
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "mistral"])
 def test_dropout_within_packed_attention_keeps_the_mean(tiny: Tiny, kind: Kind) -> None:
     loaded = load(tiny(kind), precision="fp32", for_training=True)

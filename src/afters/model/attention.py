@@ -11,7 +11,9 @@ A decoder-only model reads the rows of a micro-batch in one line, without paddin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from types import MethodType
 from typing import Any
 
@@ -28,7 +30,7 @@ from transformers.models.mistral.modeling_mistral import MistralRMSNorm
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from transformers.models.t5.modeling_t5 import T5DenseGatedActDense, T5LayerNorm
 
-from afters.model.dropout import dropped, kept
+from afters.model.dropout import kept, masked
 
 BIASED, PACKED = "afters_biased", "afters_packed"
 
@@ -59,55 +61,35 @@ def packed(module: Any) -> Any:
 
 
 class _Attention(torch.autograd.Function):
-    """softmax(scaling Q K^T + bias + mask) V, with the probabilities as all that is kept for the gradient."""
+    """dropout(softmax(Q K^T + bias + mask)) V, with the probabilities as all that is kept for the gradient."""
 
     @staticmethod
     def forward(
-        context: Any,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        bias: Tensor | None,
-        mask: Tensor | None,
-        scaling: float,
-        dropout: float,
+        context: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, mask: Tensor | None, drop: float
     ) -> Tensor:
         scores = torch.matmul(query, key.transpose(2, 3))  # (rows, heads, time, time)
-        if scaling != 1.0:
-            scores.mul_(scaling)
-        if bias is not None:
-            scores.add_(bias.to(scores.dtype))
-        if mask is not None:
-            # The lowest number of fp32 would become minus infinity in bf16.
-            scores.add_(mask.clamp(min=torch.finfo(scores.dtype).min).to(scores.dtype))
+        for added in (bias, mask):
+            if added is not None:
+                # The lowest number of fp32 would become minus infinity in bf16.
+                scores.add_(added.clamp(min=torch.finfo(scores.dtype).min).to(scores.dtype))
         probabilities = torch.softmax(scores, dim=-1)
-        stays = kept(probabilities.shape, dropout=dropout) if dropout else None
+        stays = kept(probabilities.shape, dropout=drop) if drop else None
         context.save_for_backward(query, key, value, probabilities, stays)
-        context.dropout, context.scaling = dropout, scaling
-        return torch.matmul(_dropped(probabilities, stays, dropout), value)
+        context.drop = drop
+        # What dropout divides by, it may divide by where there is less of it.
+        return torch.matmul(masked(probabilities, stays), value / (1 - drop) if drop else value)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, probabilities, stays = context.saved_tensors
-        [gradient] = gradients
-        of_value = torch.matmul(_dropped(probabilities, stays, context.dropout).transpose(2, 3), gradient)
-        of_probabilities = _dropped(torch.matmul(gradient, value.transpose(2, 3)), stays, context.dropout)
+        gradient = gradients[0] / (1 - context.drop) if context.drop else gradients[0]
+        of_value = torch.matmul(masked(probabilities, stays).transpose(2, 3), gradient)
+        of_probabilities = masked(torch.matmul(gradient, value.transpose(2, 3)), stays)
         of_scores = torch._softmax_backward_data(of_probabilities, probabilities, -1, probabilities.dtype)
         wide = torch.promote_types(of_scores.dtype, torch.float32)
         of_bias = of_scores.sum(0, keepdim=True, dtype=wide) if context.needs_input_grad[3] else None
-        if context.scaling != 1.0:
-            of_scores.mul_(context.scaling)
-        return (
-            torch.matmul(of_scores, key),
-            torch.matmul(of_scores.transpose(2, 3), query),
-            of_value,
-            of_bias,
-            *(None, None, None),
-        )
-
-
-def _dropped(values: Tensor, stays: Tensor | None, dropout: float) -> Tensor:
-    return values if stays is None else dropped(values, stays, dropout=dropout)
+        of_query, of_key = torch.matmul(of_scores, key), torch.matmul(of_scores.transpose(2, 3), query)
+        return of_query, of_key, of_value, of_bias, None, None
 
 
 def _attend(
@@ -122,7 +104,8 @@ def _attend(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    read = _Attention.apply(query, key, value, position_bias, attention_mask, scaling, dropout)  # type: ignore[no-untyped-call]
+    assert scaling == 1.0, "a T5 does not scale its scores"
+    read = _Attention.apply(query, key, value, position_bias, attention_mask, dropout)  # type: ignore[no-untyped-call]
     return read.transpose(1, 2).contiguous(), None
 
 
@@ -145,27 +128,34 @@ def _attend_packed(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
         )
         return made[0], None
+    # Rotations by position have made them wider than the products want them.
+    query, key, value = (one.to(_of_products(one)).contiguous() for one in (query * scaling, key, value))
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     rows = zip(*(torch.split(one, list(row_lengths), dim=2) for one in (query, key, value)), strict=True)
-    read = [_within(*row, window=sliding_window, scaling=scaling, dropout=dropout) for row in rows]
+    read = [_within(*row, window=sliding_window, dropout=dropout) for row in rows]
     return torch.cat(read, dim=2).transpose(1, 2).contiguous(), None
 
 
-def _within(query: Tensor, key: Tensor, value: Tensor, *, window: int | None, scaling: float, dropout: float) -> Tensor:
+def _within(query: Tensor, key: Tensor, value: Tensor, *, window: int | None, dropout: float) -> Tensor:
     """Attend causally within one row, over no more than `window` tokens; (1, heads, time, width)."""
     time = query.shape[2]
-    narrow = window is not None and window < time
-    if not dropout and not narrow:
-        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
-    hidden = torch.ones((time, time), dtype=torch.bool, device=query.device).triu(1)
-    if narrow:
-        hidden |= torch.ones_like(hidden).tril(-window)  # type: ignore[operator]
-    mask = torch.zeros((time, time), dtype=query.dtype, device=query.device)
-    mask.masked_fill_(hidden, torch.finfo(query.dtype).min)
-    read: Tensor = _Attention.apply(query, key, value, None, mask, scaling, dropout)  # type: ignore[no-untyped-call]
+    window = window if window is not None and window < time else None
+    if not dropout and window is None:
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
+    mask = _causal(64 * math.ceil(time / 64), window=window, dtype=query.dtype)[:time, :time]
+    read: Tensor = _Attention.apply(query, key, value, None, mask, dropout)  # type: ignore[no-untyped-call]
     return read
+
+
+@lru_cache(maxsize=16)
+def _causal(time: int, *, window: int | None, dtype: torch.dtype) -> Tensor:
+    """Return what hides from each token those after it, and those `window` before it; (time, time)."""
+    hidden = torch.ones((time, time), dtype=torch.bool).triu(1)
+    if window is not None:
+        hidden |= torch.ones_like(hidden).tril(-window)
+    return torch.zeros((time, time), dtype=dtype).masked_fill_(hidden, torch.finfo(dtype).min)
 
 
 class _GatedGelu(torch.autograd.Function):
@@ -177,12 +167,12 @@ class _GatedGelu(torch.autograd.Function):
         stays = kept(product.shape, dropout=dropout) if dropout else None
         context.save_for_backward(gate, up, stays)
         context.dropout = dropout
-        return _dropped(product, stays, dropout)
+        return masked(product, stays).mul_(1 / (1 - dropout))
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         gate, up, stays = context.saved_tensors
-        gradient = _dropped(gradients[0], stays, context.dropout)
+        gradient = masked(gradients[0], stays).mul(1 / (1 - context.dropout))
         of_up = functional.gelu(gate, approximate="tanh").mul_(gradient)
         of_gate = torch.ops.aten.gelu_backward(gradient * up, gate, approximate="tanh")
         return of_gate, of_up, None

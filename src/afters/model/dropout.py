@@ -27,12 +27,18 @@ def kept(shape: torch.Size, *, dropout: float) -> Tensor:
     return bits.bitwise_and_(LEVELS - 1).sub_(round((1 - dropout) * LEVELS)).bitwise_right_shift_(15)
 
 
+def masked(values: Tensor, stays: Tensor | None) -> Tensor:
+    """Return `values` with 0 where a unit does not stay; all stay when there is no mask."""
+    if stays is None:
+        return values
+    if values.element_size() == 2:
+        return values.view(torch.int16).bitwise_and(stays).view(values.dtype)
+    return stays.to(values.dtype).neg_().mul_(values)
+
+
 def dropped(values: Tensor, stays: Tensor, *, dropout: float) -> Tensor:
     """Return `values` with 0 where a unit does not stay, and the others divided by the share that does."""
-    scale = 1 / (1 - dropout)
-    if values.element_size() == 2:
-        return values.view(torch.int16).bitwise_and(stays).view(values.dtype).mul_(scale)
-    return stays.to(values.dtype).mul_(values).mul_(-scale)
+    return masked(values, stays).mul_(1 / (1 - dropout))
 
 
 class _Dropped(torch.autograd.Function):

@@ -10,24 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_models import Tiny
-from tiny_training import PAIRS, STEPS, losses_of, newest, same, teach, weights_of
+from tiny_training import ONE_BATCH, PAIRS, STEPS, losses_of, newest, same, t5, teach, weights_of
 from torch import Tensor
 
-from afters.errors import AftersError
-from afters.model.load import Loaded, Precision, load
+from afters.errors import AftersError, SettingsError
+from afters.model.load import Loaded, Precision
 from afters.model.network import Pair
+from afters.train import checkpoint
 from afters.train.loss import mean_loss
 from afters.train.order import Order
-
-
-def t5(tiny: Tiny, *, dropout: bool = True) -> Loaded:
-    loaded = load(tiny("t5"), precision="fp32", for_training=True)
-    for part in loaded.network.module.modules():
-        if not dropout and isinstance(part, torch.nn.Dropout):
-            part.p = 0.0
-        elif not dropout and hasattr(part, "dropout") and not isinstance(part.dropout, torch.nn.Module):
-            part.dropout = 0.0  # type: ignore[assignment]  # T5's attention keeps a number
-    return loaded
 
 
 def spoil(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, *, steps: Sequence[int], factor: float) -> None:
@@ -43,10 +34,6 @@ def spoil(loaded: Loaded, monkeypatch: pytest.MonkeyPatch, *, steps: Sequence[in
         )
 
     monkeypatch.setattr(loaded.network, "token_losses", token_losses)
-
-
-ONE_BATCH = 10_000
-"""Tokens: a step is one batch."""
 
 
 # What a step says and does
@@ -160,7 +147,7 @@ def test_the_longest_rows_are_tried_before_the_first_step(
         return honest(pairs, smoothing=smoothing)
 
     monkeypatch.setattr(loaded.network, "token_losses", token_losses)
-    with pytest.raises(MemoryError):
+    with pytest.raises(SettingsError, match=f"a single row of {longest} tokens"):
         teach(loaded, tmp_path, on_step=lambda *_: pytest.fail("a step was taken"))
     assert same(weights_of(loaded), before)
 
@@ -218,10 +205,55 @@ def test_five_in_a_row_end_the_run_and_four_do_not(tiny: Tiny, tmp_path: Path, m
     loaded = t5(tiny)
     spoil(loaded, monkeypatch, steps=[2, 3, 4, 5, 7, 8, 9, 10], factor=math.nan)
     assert teach(loaded, tmp_path / "four", token_budget=ONE_BATCH).skipped == 8
-    loaded = t5(tiny)
+    loaded, told, weights = t5(tiny), list[str](), {}
     spoil(loaded, monkeypatch, steps=[4, 5, 6, 7, 8], factor=math.nan)
     with pytest.raises(AftersError, match=r"at step 8: the gradient was not finite 5 times in a row"):
-        teach(loaded, tmp_path / "five", token_budget=ONE_BATCH)
+        teach(
+            loaded,
+            tmp_path / "five",
+            token_budget=ONE_BATCH,
+            tell=told.append,
+            on_step=lambda step, *_: weights.update({step: weights_of(loaded)}),
+        )
+    assert told == [f"step {step} is skipped: its loss or gradient is not finite" for step in (4, 5, 6, 7, 8)]
+    assert [math.isfinite(loss) for loss in losses_of(tmp_path / "five")] == [True] * 3 + [False] * 5
+    # Validation after step 6 found the same weights, and left a later checkpoint of them.
+    assert same(newest(tmp_path / "five")["weights.safetensors"], weights[3])
+
+
+def test_the_last_good_state_is_on_disk_when_bad_steps_end_a_run(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, weights = t5(tiny), dict[int, Any]()
+    spoil(loaded, monkeypatch, steps=[5, 6, 7, 8, 9], factor=math.nan)
+    with pytest.raises(AftersError, match="after step 4, is in the checkpoints"):
+        teach(
+            loaded,
+            tmp_path,
+            token_budget=ONE_BATCH,
+            validations=1,
+            on_step=lambda step, *_: weights.update({step: weights_of(loaded)}),
+        )
+    assert [place.name for place in checkpoint.saved(tmp_path / "checkpoints")] == ["step-000004"]
+    assert same(newest(tmp_path)["weights.safetensors"], weights[4])
+    assert teach(t5(tiny), tmp_path, token_budget=ONE_BATCH, validations=1).skipped == 0, "a sound run goes on from it"
+
+
+def test_bad_steps_before_an_interruption_count_among_five_in_a_row(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(step: int, steps: int, loss: float) -> None:
+        if step == 7:
+            raise KeyboardInterrupt
+
+    first = t5(tiny)
+    spoil(first, monkeypatch, steps=[4, 5, 6], factor=math.nan)
+    with pytest.raises(KeyboardInterrupt):
+        teach(first, tmp_path, on_step=stop, token_budget=ONE_BATCH)
+    second = t5(tiny)
+    spoil(second, monkeypatch, steps=[1, 2], factor=math.nan)  # its first is step 7
+    with pytest.raises(AftersError, match=r"at step 8: the gradient was not finite 5 times in a row"):
+        teach(second, tmp_path, token_budget=ONE_BATCH)
 
 
 # The best and the end

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,61 +9,30 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 from tiny_models import Kind, Tiny
-from tiny_training import STEPS, Weights, losses_of, newest, same, teach, weights_of
+from tiny_training import (
+    STEPS,
+    Ended,
+    Load,
+    Stopped,
+    assert_equal,
+    ended,
+    losses_of,
+    noting,
+    plain,
+    same,
+    stop_after,
+    teach,
+    weights_of,
+)
 
 from afters.errors import RunFolderError
 from afters.model.adapters import wrap
 from afters.model.load import Loaded, load
 from afters.train import checkpoint
-
-Load = Callable[[], Loaded]
-
-
-class Ended(NamedTuple):
-    """All that a run leaves."""
-
-    weights: Weights
-    checkpoint: dict[str, Weights]
-    losses: list[float]
-    progress: object
-
-
-class Stopped(BaseException):
-    """What stands for a kill: nothing in the loop may catch it."""
-
-
-def ended(loaded: Loaded, folder: Path) -> Ended:
-    state = json.loads((checkpoint.saved(folder / "checkpoints")[-1] / "state.json").read_text())
-    return Ended(weights_of(loaded), newest(folder), losses_of(folder), state["progress"])
-
-
-def assert_equal(found: Ended, expected: Ended) -> None:
-    assert same(found.weights, expected.weights)
-    assert found.checkpoint.keys() == expected.checkpoint.keys()
-    assert all(same(tensors, expected.checkpoint[name]) for name, tensors in found.checkpoint.items())
-    assert found.losses == expected.losses
-    assert found.progress == expected.progress
-
-
-def stop_after(step: int) -> Callable[[int, int, float], None]:
-    def on_step(done: int, steps: int, loss: float) -> None:
-        if done == step:
-            raise Stopped
-
-    return on_step
-
-
-def noting(steps: list[int]) -> Callable[[int, int, float], None]:
-    return lambda done, total, loss: steps.append(done)
-
-
-def plain(tiny: Tiny, kind: Kind) -> Load:
-    return lambda: load(tiny(kind), precision="fp32", for_training=True)
 
 
 def with_lora(tiny: Tiny) -> Load:
@@ -177,6 +145,18 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "a state that is a list": lambda place: write_a_list(place / "state.json"),
 }
 
+NAMED = {
+    "a bit of the weights": "weights.safetensors is not what was written",
+    "a bit of the moments": "optimizer.safetensors is not what was written",
+    "a bit of the best weights": "best.safetensors is not what was written",
+    "half of the weights": "weights.safetensors is not what was written",
+    "no weights": "weights.safetensors cannot be read (No such file",
+    "a digit of the state": "state.json is not what was written",
+    "half of the state": "state.json cannot be read",
+    "a state that is a list": "state.json cannot be read",
+}
+"""What the user is told of each."""
+
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_from_a_damaged_checkpoint_the_run_falls_back_to_the_one_before(
@@ -188,10 +168,12 @@ def test_from_a_damaged_checkpoint_the_run_falls_back_to_the_one_before(
     before, last = checkpoint.saved(tmp_path / "checkpoints")
     assert (before.name, last.name) == ("step-000003", "step-000006")
     DAMAGES[damage](last)
-    steps: list[int] = []
+    steps, told = list[int](), list[str]()
     loaded = load_it()
-    teach(loaded, tmp_path, on_step=noting(steps))
+    teach(loaded, tmp_path, on_step=noting(steps), tell=told.append)
     assert steps[0] == 4
+    assert told[0].startswith(f"checkpoint step-000006 is damaged: {NAMED[damage]}")
+    assert told[1:] == ["training goes on from step-000003, the last checkpoint that is whole"]
     assert_equal(ended(loaded, tmp_path), unbroken("t5"))
 
 
@@ -201,9 +183,14 @@ def test_with_every_checkpoint_damaged_the_run_begins_again(tiny: Tiny, unbroken
         teach(load_it(), tmp_path, on_step=stop_after(8))
     for place in checkpoint.saved(tmp_path / "checkpoints"):
         flip(place / "weights.safetensors")
-    loaded = load_it()
-    teach(loaded, tmp_path)
+    loaded, told = load_it(), list[str]()
+    teach(loaded, tmp_path, tell=told.append)
     assert_equal(ended(loaded, tmp_path), unbroken("t5"))
+    assert [line.split(":")[0] for line in told] == [
+        "checkpoint step-000006 is damaged",
+        "checkpoint step-000003 is damaged",
+        "no checkpoint is whole",
+    ]
 
 
 @pytest.mark.parametrize("call", range(1, 7))

@@ -73,6 +73,7 @@ def teach(work: Work) -> None:
             validate=validate,
             higher_is_better=higher_is_better,
             on_step=on_step,
+            tell=work.tell.say,
         )
     _leave(work, saved)
 

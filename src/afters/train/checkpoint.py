@@ -8,7 +8,8 @@ A checkpoint is a folder that is written beside its place and moved there when i
       best.safetensors        the weights at the best validation so far, once there was one
       state.json              step, history, the sha256 of the files above, and of itself
 
-No random state is kept: chance is a function of (seed, step).
+No random state is kept: chance is a function of (seed, step). A checkpoint that is whole is never written again, so
+at no moment is there none; a damaged one is named, and the one before it is taken.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -45,7 +48,17 @@ class Progress:
     best_step: int | None = None
     skipped: int = 0
     """Steps whose gradient was not finite, and that changed nothing."""
+    bad_in_a_row: int = 0
+    """How many of them were the last ones."""
+    unjudged: dict[str, Any] | None = None
+    """The log's line of the last step, when the run was stopped while the model was being judged after it."""
+    token_budget: int | None = None
+    """Tokens computed at once since memory ran out; None: as the settings say."""
     done: bool = False
+
+
+class _Damaged(Exception):
+    """A checkpoint is not what was written; says which file, and how that shows."""
 
 
 def save(
@@ -56,10 +69,29 @@ def save(
     optimizer: torch.optim.Optimizer,
     best: Mapping[str, Tensor] | None,
 ) -> None:
-    """Write a checkpoint into `folder`, then remove all but the newest `KEPT`."""
+    """Write a checkpoint into `folder`, then remove all but the newest `KEPT`, and what an abandoned way left beyond.
+
+    Raises:
+        RunFolderError: the disk is full or fails; the checkpoints that stood there stand as they did.
+    """
     place = folder / f"step-{progress.step:06d}"
-    draft = folder / f".draft-{place.name}"
-    for unfinished in folder.glob(".draft-*"):
+    with _told_when_it_fails(folder, place.name):
+        _write(place, progress, weights=weights, optimizer=optimizer, best=best)
+    earlier = [other for other in saved(folder) if _step(other) <= progress.step]
+    for old in {*saved(folder)} - {*earlier[-KEPT:]}:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(
+    place: Path,
+    progress: Progress,
+    *,
+    weights: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    best: Mapping[str, Tensor] | None,
+) -> None:
+    draft = place.with_name(f".draft-{place.name}")
+    for unfinished in place.parent.glob(".draft-*"):
         shutil.rmtree(unfinished)
     draft.mkdir(parents=True)
     save_file({name: weight.detach().contiguous() for name, weight in weights.items()}, draft / "weights.safetensors")
@@ -76,26 +108,56 @@ def save(
     state = json.loads(json.dumps({"progress": asdict(progress), "sha256": hashes}))
     (draft / "state.json").write_text(json.dumps({**state, "seal": _seal(state)}))
     _settle(draft)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(place, ignore_errors=True)  # a damaged one, or one of step 0, which is as good as none
     draft.rename(place)
-    _sync(folder)
-    for old in saved(folder)[:-KEPT]:
-        shutil.rmtree(old)
+    _sync(place.parent)
+
+
+@contextmanager
+def _told_when_it_fails(folder: Path, name: str) -> Iterator[None]:
+    """Tell a full or failing disk in one message, after what was half written is gone."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(folder / f".draft-{name}", ignore_errors=True)
+        left = saved(folder)
+        raise RunFolderError(
+            f"the checkpoint {name} could not be written",
+            where=str(folder),
+            received=(error.strerror if isinstance(error, OSError) else None) or str(error),
+            hint=(f"{left[-1].name} stands. " if left else "")
+            + "Make room on the disk and run the same command again: it goes on from the last checkpoint.",
+        ) from error
 
 
 def saved(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, oldest first."""
-    return sorted(folder.glob("step-*"), key=lambda place: int(place.name.removeprefix("step-")))
+    return sorted(folder.glob("step-*"), key=_step)
+
+
+def _step(place: Path) -> int:
+    return int(place.name.removeprefix("step-"))
 
 
 def resume(
-    folder: Path, *, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
+    folder: Path,
+    *,
+    weights: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[Progress, dict[str, Tensor] | None]:
-    """Load the newest checkpoint that is whole into weights and optimizer; a fresh Progress when there is none."""
-    for place in reversed(saved(folder)):
-        state = _whole(place)
-        if state is None:
+    """Load the newest checkpoint that is whole into weights and optimizer; a fresh Progress when there is none.
+
+    `tell` is told which checkpoints are damaged, in which file, and from where the run goes on instead.
+    """
+    for place in reversed(found := saved(folder)):
+        try:
+            state = _whole(place)
+        except _Damaged as damage:
+            tell(f"checkpoint {place.name} is damaged: {damage}")
             continue
+        if place != found[-1]:
+            tell(f"training goes on from {place.name}, the last checkpoint that is whole")
         progress = Progress(**state["progress"])
         progress.validations = {int(step): value for step, value in progress.validations.items()}
         _fill(weights, load_file(place / "weights.safetensors"), place)
@@ -107,6 +169,8 @@ def resume(
                 optimizer.state[weight] = {"step": updates, **taken}
         best = place / "best.safetensors"
         return progress, load_file(best) if best.is_file() else None
+    if found:
+        tell("no checkpoint is whole: training begins again with the base model")
     return Progress(), None
 
 
@@ -118,14 +182,23 @@ def _fill(weights: Mapping[str, Tensor], loaded: Mapping[str, Tensor], place: Pa
             weight.copy_(loaded[name])
 
 
-def _whole(place: Path) -> dict[str, Any] | None:
+def _whole(place: Path) -> dict[str, Any]:
+    """Return the state of a checkpoint whose every file is what was written."""
     try:
         state: dict[str, Any] = json.loads((place / "state.json").read_text())
-        intact = state.pop("seal") == _seal(state)
-        intact = intact and all(_hash(place / name) == expected for name, expected in state["sha256"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return state if intact else None
+        sealed = state.pop("seal") == _seal(state)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _Damaged(f"state.json cannot be read ({type(error).__name__})") from None
+    if not sealed:
+        raise _Damaged("state.json is not what was written")
+    for name, expected in state["sha256"].items():
+        try:
+            intact = _hash(place / name) == expected
+        except OSError as error:
+            raise _Damaged(f"{name} cannot be read ({error.strerror})") from None
+        if not intact:
+            raise _Damaged(f"{name} is not what was written (its sha256 is another)")
+    return state
 
 
 def _seal(state: Mapping[str, Any]) -> str:

@@ -2,19 +2,21 @@
 
 Step s is a pure function of the weights, the optimizer's state, (seed, s) and the settings: its rows come from
 `order`, its dropout from a stream of its own. So a run that was killed goes on from its last checkpoint to the
-same weights, bit for bit, on the same machine.
+same weights, bit for bit, on the same machine. SIGTERM ends it between two micro-batches, or at once while the model
+is being judged, with a checkpoint.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import torch
 from torch import Tensor
@@ -28,6 +30,8 @@ from afters.train.loss import backward
 from afters.train.order import Order
 from afters.train.schedule import share_of_rate
 from afters.train.settings import TrainSettings
+from afters.train.shortage import is_shortage, smaller
+from afters.train.stop import Stop, Stopped, noted
 
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is due after this long, or after twenty times what the last one took, whichever is later."""
@@ -60,6 +64,7 @@ def train(
     validate: Callable[[int], float] | None = None,
     higher_is_better: bool = True,
     on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Trained:
     """Teach the weights of `network` that require a gradient, and leave the best ones in it.
 
@@ -73,8 +78,10 @@ def train(
         validate: judges the network as it stands after a step; the best step by it is kept. None: the last is.
         higher_is_better: whether `validate` gives a score or a loss.
         on_step: is told the step, how many there are, and the loss in nats per answer token.
+        tell: is told, in a line each, what did not go as planned: a damaged checkpoint, a skipped step, too little
+            memory.
     """
-    return _Run(network, pairs, settings, seed, folder, precision, validate, higher_is_better, on_step).go()
+    return _Run(network, pairs, settings, seed, folder, precision, validate, higher_is_better, on_step, tell).go()
 
 
 class _Run:
@@ -91,11 +98,12 @@ class _Run:
         validate: Callable[[int], float] | None,
         higher_is_better: bool,
         on_step: Callable[[int, int, float], None],
+        tell: Callable[[str], None],
     ) -> None:
         self.network, self.pairs, self.settings, self.seed = network, pairs, settings, seed
         self.folder, self.precision, self.validate = folder, precision, validate
         self.sign = 1.0 if higher_is_better else -1.0
-        self.on_step = on_step
+        self.on_step, self.tell = on_step, tell
         self.weights = {name: weight for name, weight in network.module.named_parameters() if weight.requires_grad}
         self.optimizer = _adamw([*self.weights.values()], settings)
         self.order = Order(
@@ -107,17 +115,22 @@ class _Run:
         )
         self.due = _validation_steps(self.order.steps, settings.validations)
         self.progress, self.best = checkpoint.resume(
-            folder / "checkpoints", weights=self.weights, optimizer=self.optimizer
+            folder / "checkpoints", weights=self.weights, optimizer=self.optimizer, tell=tell
         )
+        self.tokens = self.progress.token_budget or settings.token_budget
+        self.saved_step = self.progress.step or None
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
-        self.bad_in_a_row = 0
+        self.stop = Stop()
 
     def go(self) -> Trained:
         if not self.progress.done:
-            self._try_longest()
-            with _log(self.folder / "steps.jsonl", after=self.progress.step) as log:
-                while not self.progress.done:
-                    self._step(log)
+            logged = self.progress.step - (self.progress.unjudged is not None)
+            with noted() as self.stop, _log(self.folder / "steps.jsonl", after=logged) as log:
+                try:
+                    self._go_on(log)
+                except Stopped:
+                    self._save(log)
+                    raise
         if self.best is not None:
             with torch.no_grad():
                 for name, weight in self.weights.items():
@@ -126,35 +139,65 @@ class _Run:
         best_step = self.progress.best_step if self.progress.best_step is not None else self.progress.step
         return Trained(self.progress.step, best_step, self.progress.validations, self.progress.skipped)
 
+    def _go_on(self, log: TextIO) -> None:
+        if self.progress.unjudged is not None:
+            self._end_step(self.progress.unjudged, log)
+        else:
+            self._try_longest()
+        while not self.progress.done:
+            self._step(log)
+
     def _try_longest(self) -> None:
         """Run the longest rows once without an update, so that a lack of memory shows now and not hours later."""
         longest = sorted(self.pairs, key=lambda pair: -len(pair.prompt) - len(pair.answer))
-        with self._chance(-1):
-            backward(
-                self.network,
-                longest[: self.settings.batch_rows],
-                tokens=self.settings.token_budget,
-                precision=self.precision,
-            )
+        self._gradient(longest[: self.settings.batch_rows], step=-1)
         self.optimizer.zero_grad()
+
+    def _gradient(self, pairs: Sequence[Pair], *, step: int) -> float:
+        """Compute a step's gradient and return its loss; where memory runs out, from the start in smaller pieces.
+
+        The update is the same but for rounding, and for which units dropout silences: masks are drawn piece by piece.
+        """
+        while True:
+            try:
+                with self._chance(step):
+                    return backward(
+                        self.network,
+                        pairs,
+                        tokens=self.tokens,
+                        precision=self.precision,
+                        smoothing=self.settings.label_smoothing,
+                        before_each=self.stop.check,
+                    )
+            except (MemoryError, RuntimeError) as error:
+                if not is_shortage(error):
+                    raise
+            # Out here the error is gone, and with it the frames that hold the tensors.
+            self._compute_less_at_once(
+                pairs, during=f"step {step + 1}" if step >= 0 else "the trial of the longest rows"
+            )
+
+    def _compute_less_at_once(self, pairs: Sequence[Pair], *, during: str) -> None:
+        self.optimizer.zero_grad()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        fewer = smaller(pairs, tokens=self.tokens)
+        self.tell(
+            f"memory ran out in {during}: it is done again with {fewer:,} tokens at once instead of {self.tokens:,}, "
+            "and so is all that follows"
+        )
+        self.tokens = self.progress.token_budget = fewer
 
     def _step(self, log: TextIO) -> None:
         began = time.perf_counter()
         step = self.progress.step
         rows = self.order.rows(step)
         share = share_of_rate(step, steps=self.order.steps, warmup=self.settings.warmup, curve=self.settings.schedule)
-        with self._chance(step):
-            loss = backward(
-                self.network,
-                [self.pairs[row] for row in rows],
-                tokens=self.settings.token_budget,
-                precision=self.precision,
-                smoothing=self.settings.label_smoothing,
-            )
+        loss = self._gradient([self.pairs[row] for row in rows], step=step)
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip).item()
         self._update(share, finite=math.isfinite(loss) and math.isfinite(norm))
         self.progress.step += 1
-        line: dict[str, float | None] = {
+        line: dict[str, Any] = {
             "step": self.progress.step,
             "rows": len(rows),
             "loss": loss,
@@ -163,12 +206,21 @@ class _Run:
             "seconds": time.perf_counter() - began,
         }
         self.on_step(self.progress.step, self.order.steps, loss)
+        if self.progress.bad_in_a_row >= BAD_STEPS:
+            self._give_up(line, log)
+        self._end_step(line, log)
+
+    def _end_step(self, line: dict[str, Any], log: TextIO) -> None:
+        """Judge where it is due, log, save; a run that is stopped while it judges does all of this again."""
         if self.progress.step in self.due:
-            line["validation"] = self._judge()
+            self.progress.unjudged = line
+            judged = self._judge()
+            self.progress.unjudged = None
+            line = {**line, "validation": judged}
         self.progress.done = self.progress.step >= self.order.steps or self._out_of_patience()
         log.write(json.dumps(line) + "\n")
         log.flush()
-        self._save_when_due()
+        self._save_when_due(log)
 
     def _update(self, share: float, *, finite: bool) -> None:
         """Move the weights; a gradient that is not finite moves nothing and is counted."""
@@ -177,22 +229,19 @@ class _Run:
             for group, scale in zip(groups, _scales(groups, settings=self.settings), strict=True):
                 group["lr"] = share * self.settings.learning_rate * scale
             self.optimizer.step()
-            self.bad_in_a_row = 0
+            self.progress.bad_in_a_row = 0
         else:
             self.progress.skipped += 1
-            self.bad_in_a_row += 1
+            self.progress.bad_in_a_row += 1
+            self.tell(f"step {self.progress.step + 1} is skipped: its loss or gradient is not finite")
         self.optimizer.zero_grad()
-        if self.bad_in_a_row >= BAD_STEPS:
-            raise AftersError(
-                f"training stopped at step {self.progress.step + 1}: the gradient was not finite {BAD_STEPS} times in "
-                "a row\n  The last checkpoint is whole. Lower [train] learning_rate, or look for broken rows."
-            )
 
     def _judge(self) -> float | None:
         if self.validate is None:
             return None
         self.network.module.eval()
-        value = self.validate(self.progress.step)
+        with self.stop.at_once():
+            value = self.validate(self.progress.step)
         earlier = [self.sign * known for known in self.progress.validations.values() if not math.isnan(known)]
         self.progress.validations[self.progress.step] = value
         if not math.isnan(value) and all(self.sign * value > known for known in earlier):
@@ -206,20 +255,37 @@ class _Run:
             return False
         return sum(step > best for step in self.progress.validations) >= patience
 
-    def _save_when_due(self) -> None:
+    def _give_up(self, line: dict[str, Any], log: TextIO) -> NoReturn:
+        """End the run after too many bad steps in a row, with a checkpoint of the step before them."""
+        log.write(json.dumps(line) + "\n")
+        log.flush()
+        # No bad step has touched weights or moments, so they are what they were then.
+        good, skipped = self.progress.step - BAD_STEPS, self.progress.skipped - BAD_STEPS
+        self.progress = replace(self.progress, step=good, skipped=skipped, bad_in_a_row=0)
+        self._save(log)
+        raise AftersError(
+            f"training stopped at step {good + BAD_STEPS}: the gradient was not finite {BAD_STEPS} times in a row\n"
+            f"  The last good state, after step {good}, is in the checkpoints. Lower [train] learning_rate, or look "
+            "for broken rows."
+        )
+
+    def _save_when_due(self, log: TextIO) -> None:
         waited = time.monotonic() - self.saved_at
         due = self.progress.step in self.due or self.progress.done
         if due or waited > max(CHECKPOINT_SECONDS, 20 * self.save_seconds):
-            began = time.monotonic()
-            checkpoint.save(
-                self.folder / "checkpoints",
-                self.progress,
-                weights=self.weights,
-                optimizer=self.optimizer,
-                best=self.best,
-            )
-            self.saved_at = time.monotonic()
-            self.save_seconds = self.saved_at - began
+            self._save(log)
+
+    def _save(self, log: TextIO) -> None:
+        """Write a checkpoint, unless one of this step or of a later one stands."""
+        if self.saved_step is not None and self.saved_step >= self.progress.step:
+            return
+        began = time.monotonic()
+        os.fsync(log.fileno())
+        checkpoint.save(
+            self.folder / "checkpoints", self.progress, weights=self.weights, optimizer=self.optimizer, best=self.best
+        )
+        self.saved_step, self.saved_at = self.progress.step, time.monotonic()
+        self.save_seconds = self.saved_at - began
 
     @contextmanager
     def _chance(self, step: int) -> Iterator[None]:
@@ -270,7 +336,10 @@ def _log(path: Path, *, after: int) -> Iterator[TextIO]:
             if line.endswith("\n") and json.loads(line)["step"] <= after:
                 kept.append(line)
     draft = path.with_suffix(".draft")
-    draft.write_text("".join(kept))
+    with draft.open("w") as file:
+        file.write("".join(kept))
+        file.flush()
+        os.fsync(file.fileno())
     draft.rename(path)
     with path.open("a") as file:
         yield file

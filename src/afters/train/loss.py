@@ -7,7 +7,7 @@ weighs short answers more and grows with the number of micro-batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -35,12 +35,22 @@ def arithmetic(device: torch.device, precision: Precision) -> AbstractContextMan
 
 
 def backward(
-    network: Network, pairs: Sequence[Pair], *, tokens: int, precision: Precision, smoothing: float = 0.0
+    network: Network,
+    pairs: Sequence[Pair],
+    *,
+    tokens: int,
+    precision: Precision,
+    smoothing: float = 0.0,
+    before_each: Callable[[], None] = lambda: None,
 ) -> float:
-    """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats."""
+    """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats.
+
+    `before_each` is called before each micro-batch, and may end the step by raising.
+    """
     total = label_tokens(pairs)
     loss = 0.0
     for batch in micro_batches(pairs, tokens=tokens):
+        before_each()
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
             share = network.token_losses(batch, smoothing=smoothing).sum() / total
         share.backward()  # type: ignore[no-untyped-call]

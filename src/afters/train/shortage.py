@@ -1,0 +1,45 @@
+"""When memory runs out in a step: which errors say so, and how much less is computed at once then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from afters.errors import SettingsError
+from afters.model.network import Pair
+from afters.train.loss import micro_batches
+
+SAID = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
+"""What PyTorch's allocators write into a RuntimeError that has no type of its own."""
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Tell whether an error says that memory has run out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in SAID)
+
+
+def smaller(pairs: Sequence[Pair], *, tokens: int) -> int:
+    """Return a token budget of half of what the widest micro-batch of several rows took.
+
+    Raises:
+        SettingsError: every micro-batch is one row already.
+    """
+    batches = list(micro_batches(pairs, tokens=tokens))
+    several = [padded_tokens(batch) for batch in batches if len(batch) > 1]
+    if not several:
+        longest = max(padded_tokens(batch) for batch in batches)
+        raise SettingsError(
+            f"a single row of {longest:,} tokens does not fit into memory",
+            where="[train]",
+            expected="room for the gradient of one row",
+            hint='Set method = "lora", name a smaller [model] base, or lower [model] max_prompt_tokens.',
+        )
+    return max(several) // 2
+
+
+def padded_tokens(batch: Sequence[Pair]) -> int:
+    """Return how many tokens a micro-batch is computed on, padding included."""
+    return len(batch) * (max(len(pair.prompt) for pair in batch) + max(len(pair.answer) for pair in batch))

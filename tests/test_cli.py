@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -203,6 +204,89 @@ def test_a_run_killed_in_training_and_in_judging_comes_to_the_same_verdict(folde
         assert process.wait(60) == -signal.SIGKILL
     assert afters(folder, "run", "study.toml", "--out", "killed", *changes).returncode == 0
     assert (folder / "killed" / "verdict.json").read_bytes() == (folder / "whole" / "verdict.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_terminated_at_any_moment_ends_with_143_and_comes_to_the_same_verdict(folder: Path) -> None:
+    """Twice each time, the second signal while the first is obeyed; on the way through reading, asking and teaching."""
+    changes = ("--set", "train.epochs=40", "--set", "train.validations=8", "--set", "judge.max_new_tokens=48")
+    began = time.monotonic()
+    assert afters(folder, "run", "study.toml", "--out", "whole", *changes).returncode == 0
+    seconds = time.monotonic() - began
+    command = [sys.executable, "-m", "afters", "run", "study.toml", "--out", "stopped", *changes]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    for share in (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97):
+        with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                process.wait(1 + share * seconds)
+            except subprocess.TimeoutExpired:
+                pass
+            process.send_signal(signal.SIGTERM)
+            told = time.monotonic()
+            time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            complaint = process.communicate(timeout=60)[1]
+            assert time.monotonic() - told < 20
+        assert process.returncode in (143, 0), complaint
+        assert "Traceback" not in complaint and "ignored" not in complaint
+        if process.returncode == 143:
+            assert "Stopped. Run the same command again to go on." in complaint
+        if list((folder / "stopped").glob("train/steps.jsonl")):
+            assert list((folder / "stopped").glob("train/checkpoints/step-*/state.json"))
+    assert afters(folder, "run", "study.toml", "--out", "stopped", *changes).returncode == 0
+    assert (folder / "stopped" / "verdict.json").read_bytes() == (folder / "whole" / "verdict.json").read_bytes()
+    steps = [[json.loads(line)["loss"] for line in path.read_text().splitlines()] for path in sorted(logs(folder))]
+    assert steps[0] == steps[1]
+
+
+def logs(folder: Path) -> list[Path]:
+    return [folder / name / "train" / "steps.jsonl" for name in ("stopped", "whole")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "lost"), [(100, "afters: File"), (30_000, "the checkpoint step-")])
+def test_a_disk_without_room_is_told_in_one_message_and_a_run_with_room_goes_on(
+    folder: Path, size: int, lost: str
+) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    command = [sys.executable, "-m", "afters", "run", "study.toml", "--out", "out"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, preexec_fn=limited, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert lost in done.stderr and "ile too large" in done.stderr and "Make room on the disk" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert afters(folder, "run", "study.toml", "--out", "out").returncode == 0
+
+
+def test_a_stop_that_is_lost_on_the_way_comes_again() -> None:
+    """As one that comes in a destructor, whose exceptions Python prints and forgets."""
+    code = """
+import os, signal, time
+from afters import cli
+
+class Lost:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000): pass
+
+cli.SECONDS_TO_UNWIND = 0.2
+
+def lose():
+    Lost()
+    time.sleep(30)
+
+cli.app = lose
+cli.main()
+"""
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 143
+    assert "ignored" in done.stderr and "Stopped" in done.stderr
+    assert time.monotonic() - began < 20
 
 
 def wait_for(path: Path, *, pattern: str = "", seconds: float = 120) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json as json_text
 import signal
 import sys
@@ -21,6 +22,12 @@ from afters.errors import AftersError, InputError
 if TYPE_CHECKING:
     from afters.report.told import Told
     from afters.study.work import Advance
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What the system says when a file cannot be written for reasons that only the user can remove."""
+
+SECONDS_TO_UNWIND = 5.0
+"""A stop that has not reached `main` by then got lost on the way."""
 
 app = typer.Typer(
     help="Fine-tune a language model on your own data, and prove that it got better.",
@@ -184,7 +191,17 @@ def main() -> NoReturn:
         _complain(str(problem), code=2)
     except AftersError as problem:
         _complain(str(problem), code=1)
+    except OSError as problem:
+        if problem.errno not in NO_ROOM:
+            raise
+        file = f"{problem.filename}: " if problem.filename else ""
+        _complain(
+            f"{file}{problem.strerror}\n  What stands in the run folder is whole. Make room on the disk and run the "
+            "same command again to go on.",
+            code=2,
+        )
     except _Ended as ended:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         _complain(f"{ended}. Run the same command again to go on.", code=ended.code)
     sys.exit(0)
 
@@ -198,6 +215,11 @@ class _Ended(BaseException):
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> NoReturn:
+    # A second one does not cut the way out short. But where the exception is lost, in a destructor or in C code that
+    # clears errors, it is raised again.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_UNWIND)
     raise _Ended("Stopped", code=143)
 
 

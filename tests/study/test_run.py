@@ -219,3 +219,22 @@ def test_results_of_other_settings_are_not_told(rows: Path, tiny: Tiny) -> None:
     run(study(tiny("t5")), out=rows / "run", folder=rows)
     told = run(study(tiny("t5"), before={"shots": [0], "nearest": False}), out=rows / "run", folder=rows)
     assert [result.label for result in told.results] == ["before", "after"]
+
+
+def test_a_tuned_model_that_finds_no_room_is_told_and_written_when_there_is(
+    rows: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import T5ForConditionalGeneration
+
+    def full(self: object, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    settings = study(tiny("t5"))  # the tiny model is saved before saving fails
+    with monkeypatch.context() as patched, pytest.raises(RunFolderError, match="the tuned model could not be written"):
+        patched.setattr(T5ForConditionalGeneration, "save_pretrained", full)
+        run(settings, out=rows / "run", folder=rows)
+    assert not (rows / "run" / "model").exists() and not (rows / "run" / ".model.draft").exists()
+    run(settings, out=rows / "run", folder=rows, tell=Killer("teaching", after=1))
+    assert (rows / "run" / "model" / "model.safetensors").is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from afters import __version__
@@ -16,6 +17,7 @@ from afters.model.load import Loaded, load
 from afters.model.network import Pair
 from afters.seeds import number
 from afters.study.work import Work
+from afters.train import checkpoint
 from afters.train.loop import train
 from afters.train.loss import arithmetic, mean_loss
 from afters.train.order import steps_of
@@ -142,10 +144,17 @@ def _by_primary(work: Work, loaded: Loaded) -> Validate:
 
 def _leave(work: Work, module: Any) -> None:
     """Save the model as transformers or peft do, whole or not at all, in the precision its base is stored in."""
-    import torch
-
     draft = work.folder.path / ".model.draft"
     shutil.rmtree(draft, ignore_errors=True)
+    with checkpoint.writing("the tuned model", draft=draft):
+        _write_model(work, module, draft)
+        checkpoint.settle(draft)
+        draft.rename(work.folder.model)
+
+
+def _write_model(work: Work, module: Any, draft: Path) -> None:
+    import torch
+
     config = files.config(work.base)
     stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
     if work.study.train.method == "full":
@@ -154,4 +163,3 @@ def _leave(work: Work, module: Any) -> None:
     for name in files.TOKENIZER_FILES:
         if (work.base / name).is_file():
             shutil.copyfile(work.base / name, draft / name)
-    draft.rename(work.folder.model)

@@ -75,8 +75,10 @@ def save(
         RunFolderError: the disk is full or fails; the checkpoints that stood there stand as they did.
     """
     place = folder / f"step-{progress.step:06d}"
-    with _told_when_it_fails(folder, place.name):
-        _write(place, progress, weights=weights, optimizer=optimizer, best=best)
+    draft = place.with_name(f".draft-{place.name}")
+    left = saved(folder)
+    with writing(f"the checkpoint {place.name}", draft=draft, stands=f"{left[-1].name} stands. " if left else ""):
+        _write(place, draft, progress, weights=weights, optimizer=optimizer, best=best)
     earlier = [other for other in saved(folder) if _step(other) <= progress.step]
     for old in {*saved(folder)} - {*earlier[-KEPT:]}:
         shutil.rmtree(old, ignore_errors=True)
@@ -84,13 +86,13 @@ def save(
 
 def _write(
     place: Path,
+    draft: Path,
     progress: Progress,
     *,
     weights: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
     best: Mapping[str, Tensor] | None,
 ) -> None:
-    draft = place.with_name(f".draft-{place.name}")
     for unfinished in place.parent.glob(".draft-*"):
         shutil.rmtree(unfinished)
     draft.mkdir(parents=True)
@@ -107,26 +109,24 @@ def _write(
     hashes = {path.name: _hash(path) for path in sorted(draft.glob("*.safetensors"))}
     state = json.loads(json.dumps({"progress": asdict(progress), "sha256": hashes}))
     (draft / "state.json").write_text(json.dumps({**state, "seal": _seal(state)}))
-    _settle(draft)
+    settle(draft)
     shutil.rmtree(place, ignore_errors=True)  # a damaged one, or one of step 0, which is as good as none
     draft.rename(place)
     _sync(place.parent)
 
 
 @contextmanager
-def _told_when_it_fails(folder: Path, name: str) -> Iterator[None]:
-    """Tell a full or failing disk in one message, after what was half written is gone."""
+def writing(what: str, *, draft: Path, stands: str = "") -> Iterator[None]:
+    """Within this context a full or failing disk is told in one message, and the half-written draft is removed."""
     try:
         yield
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(folder / f".draft-{name}", ignore_errors=True)
-        left = saved(folder)
+        shutil.rmtree(draft, ignore_errors=True)
         raise RunFolderError(
-            f"the checkpoint {name} could not be written",
-            where=str(folder),
+            f"{what} could not be written",
+            where=str(draft.parent),
             received=(error.strerror if isinstance(error, OSError) else None) or str(error),
-            hint=(f"{left[-1].name} stands. " if left else "")
-            + "Make room on the disk and run the same command again: it goes on from the last checkpoint.",
+            hint=f"{stands}Make room on the disk and run the same command again: it goes on from what stands.",
         ) from error
 
 
@@ -210,7 +210,7 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Have the files and their folder on the disk itself before the rename makes them count."""
     for path in [*folder.iterdir(), folder]:
         _sync(path)

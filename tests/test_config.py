@@ -87,7 +87,11 @@ def test_an_unknown_key_is_told_with_its_table_and_the_nearest(
     [
         ("epochs = 2", "epochs = -1", ("'train.epochs'", "greater than 0", "-1")),
         ("epochs = 2", "epochs = inf", ("'train.epochs'", "a finite number", "inf")),
-        ("epochs = 2", 'schedule = "cosin"', ("'train.schedule'", "'cosine', 'linear' or 'constant'", "'cosin'")),
+        (
+            "epochs = 2",
+            'schedule = "cosin"',
+            ("'train.schedule'", "'cosine', 'linear', 'constant' or 'inverse_sqrt'", "'cosin'"),
+        ),
         ("epochs = 2", 'epochs = "two"', ("'train.epochs'", "valid number", "'two'")),
         ("seed = 7", "seed = 7.5", ("'seed'", "valid integer", "7.5")),
         ('name = "chats"\nseed', 'name = "../chats"\nseed', ("'name'", "match pattern", "'../chats'")),

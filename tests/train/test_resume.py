@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,6 +47,8 @@ def with_lora(tiny: Tiny) -> Load:
     return loaded
 
 
+ADAFACTOR: dict[str, Any] = {"optimizer": "adafactor", "learning_rate": 0.05, "schedule": "inverse_sqrt"}
+
 Unbroken = Callable[[str], Ended]
 
 
@@ -56,14 +59,14 @@ def unbroken(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
     @cache
     def run(name: str) -> Ended:
         loaded, folder = loader(tiny, name)(), tmp_path_factory.mktemp("unbroken")
-        teach(loaded, folder)
+        teach(loaded, folder, **ADAFACTOR if name == "adafactor" else {})
         return ended(loaded, folder)
 
     return run
 
 
 def loader(tiny: Tiny, name: str) -> Load:
-    return with_lora(tiny) if name == "lora" else plain(tiny, "t5" if name == "t5" else "llama")
+    return with_lora(tiny) if name == "lora" else plain(tiny, "llama" if name == "llama" else "t5")
 
 
 @pytest.mark.parametrize(("kind", "stops"), [("t5", range(1, STEPS + 1)), ("llama", (2, 6, 11))])
@@ -94,6 +97,18 @@ def test_an_adapter_goes_on_where_it_stopped(tiny: Tiny, unbroken: Unbroken, tmp
             teach(load_it(), tmp_path / str(step), on_step=stop_after(step))
         loaded = load_it()
         teach(loaded, tmp_path / str(step))
+        assert_equal(ended(loaded, tmp_path / str(step)), expected)
+
+
+def test_adafactor_goes_on_where_it_stopped(tiny: Tiny, unbroken: Unbroken, tmp_path: Path) -> None:
+    load_it = plain(tiny, "t5")
+    expected = unbroken("adafactor")
+    assert any(key.startswith("exp_avg_sq_row.") for key in expected.checkpoint["optimizer.safetensors"])
+    for step in (4, 11):
+        with pytest.raises(Stopped):
+            teach(load_it(), tmp_path / str(step), on_step=stop_after(step), **ADAFACTOR)
+        loaded = load_it()
+        teach(loaded, tmp_path / str(step), **ADAFACTOR)
         assert_equal(ended(loaded, tmp_path / str(step)), expected)
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
+from transformers import get_inverse_sqrt_schedule
 
 from afters.train.schedule import CURVES, FINAL_SHARE, share_of_rate
 
@@ -36,6 +38,20 @@ def test_the_rate_rises_then_never_rises_again_and_every_step_teaches(curve: str
 def test_falling_curves_end_near_a_tenth() -> None:
     for curve in ("cosine", "linear"):
         assert FINAL_SHARE < shares(steps=1000, warmup=0.05, curve=curve)[-1] < FINAL_SHARE + 0.01
+
+
+def test_the_inverse_square_root_is_that_of_transformers() -> None:
+    """Theirs counts steps from 0 and gives the first one no rate at all; so ours is a step ahead."""
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    schedule = get_inverse_sqrt_schedule(optimizer, num_warmup_steps=10)
+    rates = []
+    for _ in range(100):
+        optimizer.step()
+        schedule.step()
+        rates.append(schedule.get_last_lr()[0])
+    assert shares(steps=100, warmup=0.1, curve="inverse_sqrt") == pytest.approx(rates)
+    assert shares(steps=9, warmup=0, curve="inverse_sqrt")[::8] == pytest.approx([1.0, 1 / 3])
 
 
 def test_a_warm_up_of_a_tenth_of_a_hundred_steps_takes_ten() -> None:

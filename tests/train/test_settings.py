@@ -13,6 +13,7 @@ from afters.train.settings import LoraSettings, TrainSettings
     [
         *({"epochs": 0}, {"epochs": -1}, {"epochs": float("inf")}, {"epochs": float("nan")}, {"batch_rows": 0}),
         *({"learning_rate": 0}, {"learning_rate": float("inf")}, {"learning_rate": "fast"}, {"token_budget": 0}),
+        *({"optimizer": "sgd"}, {"schedule": "inverse"}),
         *({"scale_parameter": 2}, {"scale_parameter": "some"}),
         *({"warmup": 1}, {"warmup": -0.1}, {"schedule": "cosin"}, {"method": "qlora"}, {"clip": 0}),
         *({"label_smoothing": 1}, {"label_smoothing": -0.1}),

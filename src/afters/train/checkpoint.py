@@ -4,7 +4,7 @@ A checkpoint is a folder that is written beside its place and moved there when i
 
     checkpoints/step-000120/
       weights.safetensors     the weights that learn, in fp32
-      optimizer.safetensors   AdamW's two moments of each
+      optimizer.safetensors   what the optimizer keeps of each
       best.safetensors        the weights at the best validation so far, once there was one
       state.json              step, history, the sha256 of the files above, and of itself
 
@@ -30,11 +30,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from afters.errors import RunFolderError
+from afters.train.optimizer import give_back, kept
 
 KEPT = 2
 """Checkpoints on disk: the newest, and the one before it should the newest prove damaged."""
-
-MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass
@@ -97,13 +96,7 @@ def _write(
         shutil.rmtree(unfinished)
     draft.mkdir(parents=True)
     save_file({name: weight.detach().contiguous() for name, weight in weights.items()}, draft / "weights.safetensors")
-    moments = {
-        f"{moment}.{name}": optimizer.state[weight][moment].contiguous()
-        for name, weight in weights.items()
-        for moment in MOMENTS
-        if moment in optimizer.state.get(weight, {})
-    }
-    save_file(moments, draft / "optimizer.safetensors")
+    save_file(kept(optimizer, weights=weights), draft / "optimizer.safetensors")
     if best is not None:
         save_file({name: weight.contiguous() for name, weight in best.items()}, draft / "best.safetensors")
     hashes = {path.name: _hash(path) for path in sorted(draft.glob("*.safetensors"))}
@@ -161,12 +154,7 @@ def resume(
         progress = Progress(**state["progress"])
         progress.validations = {int(step): value for step, value in progress.validations.items()}
         _fill(weights, load_file(place / "weights.safetensors"), place)
-        moments = load_file(place / "optimizer.safetensors")
-        for name, weight in weights.items():
-            if f"exp_avg.{name}" in moments:
-                taken = {moment: moments[f"{moment}.{name}"].to(weight.device) for moment in MOMENTS}
-                updates = torch.tensor(float(progress.step - progress.skipped), device=weight.device)
-                optimizer.state[weight] = {"step": updates, **taken}
+        give_back(optimizer, weights=weights, tensors=load_file(place / "optimizer.safetensors"))
         best = place / "best.safetensors"
         return progress, load_file(best) if best.is_file() else None
     if found:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import torch
-from torch import Tensor
 
 from afters.errors import AftersError
 from afters.model.load import Precision
@@ -27,6 +26,7 @@ from afters.model.network import Network, Pair
 from afters.seeds import number
 from afters.train import checkpoint
 from afters.train.loss import backward
+from afters.train.optimizer import make_optimizer, set_rate
 from afters.train.order import Order
 from afters.train.schedule import share_of_rate
 from afters.train.settings import TrainSettings
@@ -35,9 +35,6 @@ from afters.train.stop import Stop, Stopped, noted
 
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is due after this long, or after twenty times what the last one took, whichever is later."""
-
-SMALLEST_SCALE = 0.03
-"""With `scale_parameter`, smaller tensors learn as if of this size (Adafactor: 0.001): what is 0 must begin to move."""
 
 BAD_STEPS = 5
 """So many steps in a row without a finite gradient end the run."""
@@ -105,7 +102,7 @@ class _Run:
         self.sign = 1.0 if higher_is_better else -1.0
         self.on_step, self.tell = on_step, tell
         self.weights = {name: weight for name, weight in network.module.named_parameters() if weight.requires_grad}
-        self.optimizer = _adamw([*self.weights.values()], settings)
+        self.optimizer = make_optimizer([*self.weights.values()], settings=settings)
         self.order = Order(
             [len(pair.prompt) + len(pair.answer) for pair in pairs],
             seed=seed,
@@ -225,9 +222,7 @@ class _Run:
     def _update(self, share: float, *, finite: bool) -> None:
         """Move the weights; a gradient that is not finite moves nothing and is counted."""
         if finite:
-            groups = self.optimizer.param_groups
-            for group, scale in zip(groups, _scales(groups, settings=self.settings), strict=True):
-                group["lr"] = share * self.settings.learning_rate * scale
+            set_rate(self.optimizer, share=share, settings=self.settings)
             self.optimizer.step()
             self.progress.bad_in_a_row = 0
         else:
@@ -294,31 +289,6 @@ class _Run:
         with torch.random.fork_rng():
             torch.manual_seed(number(self.seed, "dropout", step))
             yield
-
-
-def _adamw(weights: Sequence[Tensor], settings: TrainSettings) -> torch.optim.AdamW:
-    """Return AdamW with a group for matrices and one without decay for biases and norms, or one for every tensor."""
-    matrices, rest = [one for one in weights if one.ndim > 1], [one for one in weights if one.ndim <= 1]
-    groups = [[one] for one in (*matrices, *rest)] if settings.scale_parameter else [matrices, rest]
-    return torch.optim.AdamW(
-        [
-            {"params": group, "weight_decay": settings.weight_decay if group[0].ndim > 1 else 0.0}
-            for group in groups
-            if group
-        ],
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        fused=True,
-    )
-
-
-@torch.no_grad()
-def _scales(groups: Sequence[Mapping[str, Any]], *, settings: TrainSettings) -> list[float]:
-    """Return what the rate is multiplied by, for each group (Shazeer and Stern 2018, arXiv:1804.04235, section 8)."""
-    if not settings.scale_parameter:
-        return [1.0] * len(groups)
-    sizes = [torch.linalg.vector_norm(group["params"][0]) / group["params"][0].numel() ** 0.5 for group in groups]
-    return [max(SMALLEST_SCALE, size) for size in torch.stack(sizes).tolist()]
 
 
 def _validation_steps(steps: int, times: int) -> frozenset[int]:

@@ -43,14 +43,16 @@ class TrainSettings(BaseModel):
     """Rows are sorted by length within windows of this many steps, to save padding."""
     learning_rate: float = Field(3e-4, gt=0)
     """The highest learning rate, reached after the warm-up."""
+    optimizer: Literal["adamw", "adafactor"] = "adamw"
+    """AdamW; or Adafactor as T5 was trained with it, which keeps a row and a column of numbers for each matrix."""
     scale_parameter: bool = False
     """Give each tensor the rate times the root mean square of its weights, as Adafactor does; a T5's vary much."""
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the steps over which the learning rate rises."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate falls after the warm-up."""
+    schedule: Literal["cosine", "linear", "constant", "inverse_sqrt"] = "cosine"
+    """How the learning rate falls after the warm-up; inverse_sqrt is T5's own."""
     weight_decay: float = Field(0.0, ge=0)
-    """Decoupled weight decay (AdamW), on matrices only."""
+    """Decoupled weight decay, on matrices only."""
     betas: tuple[DecayRate, DecayRate] = (0.9, 0.999)
     """AdamW's decay rates of the two moments."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)

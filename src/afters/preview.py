@@ -30,12 +30,14 @@ def preview(study: Study, *, folder: Path, rows: int = 2, strict: bool = False, 
         InputError: everything that a run would find wrong before it loads the model.
     """
     from afters.model.load import prompter_of
+    from afters.study.teaching import check_fit
 
     console = console or Console()
     base = files.find(study.model.base, relative_to=folder)
     prompter = prompter_of(
         base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
     )
+    check_fit(base, study.train)
     for task in read_tasks(study, folder=folder, strict=strict):
         encode(task, prompter)
         for side, dataset in (("taught", task.train), ("judged", task.test)):

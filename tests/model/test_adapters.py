@@ -11,7 +11,8 @@ from tiny_models import Kind, Tiny
 
 from afters.errors import ModelError
 from afters.model import files
-from afters.model.adapters import count, put_on, wrap
+from afters.model.adapters import put_on, wrap
+from afters.model.frozen import count
 from afters.model.load import Loaded, load
 from afters.model.network import Pair
 from afters.train.loop import train

@@ -29,6 +29,27 @@ def test_a_setting_that_cannot_be_used_is_refused(wrong: dict[str, Any]) -> None
         TrainSettings(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"method": "lora", "frozen": ["shared"]}, 'frozen only with method = "full"'),
+        ({"optimizer": "adafactor", "betas": (0.8, 0.9)}, 'betas only with optimizer = "adamw"'),
+        ({"optimizer": "adafactor", "scale_parameter": True}, 'scale_parameter only with optimizer = "adamw"'),
+    ],
+    ids=str,
+)
+def test_settings_that_contradict_each_other_are_refused_with_the_way_out(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told) as caught:
+        TrainSettings(**wrong)
+    assert "remove" in str(caught.value)
+
+
+def test_all_contradictions_are_told_together() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TrainSettings(method="lora", frozen=("shared",), optimizer="adafactor", scale_parameter=True)
+    assert all(name in str(caught.value) for name in ("frozen only", "scale_parameter only"))
+
+
 def test_settings_never_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         TrainSettings().epochs = 5

@@ -1,26 +1,15 @@
-"""LoRA, by the peft library: wrap, count, save, put on again."""
+"""LoRA, by the peft library: wrap, save, put on again."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 
 from afters.errors import ModelError
-
-
-class Trained(NamedTuple):
-    """How many of a model's weights learn."""
-
-    trained: int
-    all: int
-
-    @property
-    def share(self) -> float:
-        """The trained share, between 0 and 1."""
-        return self.trained / self.all
 
 
 def wrap(module: Any, *, rank: int, alpha: float, dropout: float, targets: Sequence[str]) -> Any:
@@ -37,19 +26,16 @@ def wrap(module: Any, *, rank: int, alpha: float, dropout: float, targets: Seque
     chosen = "all-linear" if list(targets) == ["all-linear"] else list(targets)
     config = LoraConfig(task_type=task, r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=chosen)
     try:
-        return get_peft_model(module, config)
+        with warnings.catch_warnings():
+            # GPT-2's layers are stored the other way round; peft sees it, sets it right, and says so.
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+            return get_peft_model(module, config)
     except ValueError as error:
         raise ModelError(
             "LoRA finds no layer of those names",
             received=", ".join(targets),
             hint=f"peft says: {str(error).splitlines()[0]}",
         ) from None
-
-
-def count(module: Any) -> Trained:
-    """Count the weights that learn, and all of them."""
-    sizes = [(weight.numel(), weight.requires_grad) for weight in module.parameters()]
-    return Trained(sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes))
 
 
 def put_on(module: Any, adapter: Path) -> Any:

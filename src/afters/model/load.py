@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
@@ -92,6 +93,35 @@ def load(
     module = module.to(device).eval()
     network = Causal(module, packs=packs) if kind is Causal else kind(module)
     return Loaded(network, prompter, chosen, device, folder, identity)
+
+
+def skeleton(folder: Path) -> Any:
+    """Return the network of the model in `folder` with the names and shapes of its weights, and no weights."""
+    kind = _kind(files.config(folder), folder)
+    auto = AutoModelForSeq2SeqLM if kind is Seq2Seq else AutoModelForCausalLM
+    try:
+        with torch.device("meta"):
+            module = auto.from_config(AutoConfig.from_pretrained(folder, local_files_only=True))
+    except Exception as error:  # transformers raises a dozen kinds for settings that make no network
+        raise ModelError(
+            "config.json makes no model", where=folder.name, received=f"{type(error).__name__}: {error}"
+        ) from None
+    module.tie_weights()
+    # FLAN-T5's configuration says that its head is the embeddings; its files hold a head of its own.
+    head = module.get_output_embeddings()
+    [name] = [name for name, part in module.named_modules() if part is head]
+    if f"{name}.weight" in _stored(folder):
+        head.weight = torch.nn.Parameter(torch.empty_like(head.weight))
+    return module
+
+
+def _stored(folder: Path) -> set[str]:
+    """Return the names of the weights that the files hold, read from their headers."""
+    names: set[str] = set()
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            names.update(file.keys())
+    return names
 
 
 def prompter_of(folder: Path, *, max_prompt_tokens: int | None = None, max_new_tokens: int = 64) -> Prompter:

@@ -71,7 +71,7 @@ def run(
 def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell: Teller) -> Work:
     """Check everything that can be checked without a model, then write down what the run is made of."""
     from afters.model.load import prompter_of
-    from afters.study.teaching import training_key
+    from afters.study.teaching import check_fit, training_key
 
     problems: list[InputError] = []
     with collected(problems):
@@ -79,6 +79,7 @@ def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell
         prompter = prompter_of(
             base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
         )
+        check_fit(base, study.train)
     with collected(problems):
         tasks = read_tasks(study, folder=files_in, strict=strict)
     raise_together(problems)

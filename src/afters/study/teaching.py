@@ -13,14 +13,17 @@ from afters.errors import SettingsError
 from afters.evaluate import evaluate
 from afters.model import files
 from afters.model.answering import Answerer
-from afters.model.load import Loaded, load
+from afters.model.frozen import count, freeze
+from afters.model.load import Loaded, load, skeleton
 from afters.model.network import Pair
+from afters.model.recompute import recompute
 from afters.seeds import number
 from afters.study.work import Work
 from afters.train import checkpoint
 from afters.train.loop import train
 from afters.train.loss import arithmetic, mean_loss
 from afters.train.order import steps_of
+from afters.train.settings import TrainSettings
 
 Validate = Callable[[int], float]
 
@@ -42,6 +45,11 @@ def training_key(work: Work) -> dict[str, str]:
     }
 
 
+def check_fit(base: Path, settings: TrainSettings) -> None:
+    """Raise what in [train] does not fit the base, by the names and shapes of its weights, before any is read."""
+    prepare(skeleton(base), settings, seed=0)
+
+
 def teach(work: Work) -> None:
     """Fine-tune, and leave the best model in the run folder; nothing is done when it stands there."""
     if work.folder.model.is_dir():
@@ -53,7 +61,10 @@ def teach(work: Work) -> None:
         precision=work.study.model.precision,
         max_prompt_tokens=work.prompter.max_prompt_tokens,
     )
-    saved = _wrapped(work, loaded)
+    saved = prepare(loaded.network.module, settings, seed=work.study.seed)
+    if settings.method != "full" or settings.frozen:
+        learning = count(saved)
+        work.tell.say(f"teaching {learning.trained:,} of {learning.all:,} weights ({learning.share:.1%})")
     pairs = [pair for task in work.tasks for pair in task.pairs]
     validate, higher_is_better = _validator(work, loaded)
     steps = steps_of(len(pairs), epochs=settings.epochs, batch_rows=settings.batch_rows)
@@ -80,20 +91,24 @@ def teach(work: Work) -> None:
     _leave(work, saved)
 
 
-def _wrapped(work: Work, loaded: Loaded) -> Any:
-    """Return the module to save in the end: the network itself, or the adapter around it."""
-    if work.study.train.method == "full":
-        return loaded.network.module
+def prepare(module: Any, settings: TrainSettings, *, seed: int) -> Any:
+    """Make `module` ready to be taught; return the module to save in the end: itself, or the adapter around it.
+
+    Raises:
+        InputError: what [train] asks for does not fit this model; its skeleton is enough to tell.
+    """
+    if settings.gradient_checkpointing:
+        recompute(module)
+    if settings.method == "full":
+        freeze(module, parts=settings.frozen)
+        return module
     import torch
 
-    from afters.model.adapters import count, wrap
+    from afters.model.adapters import wrap
 
     with torch.random.fork_rng():
-        torch.manual_seed(number(work.study.seed, "adapter"))
-        wrapped = wrap(loaded.network.module, **work.study.train.lora.model_dump())
-    trained = count(wrapped)
-    work.tell.say(f"LoRA teaches {trained.trained:,} of {trained.all:,} weights ({trained.share:.1%})")
-    return wrapped
+        torch.manual_seed(number(seed, "adapter"))
+        return wrap(module, **settings.lora.model_dump())
 
 
 def _validator(work: Work, loaded: Loaded) -> tuple[Validate | None, bool]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -33,6 +34,10 @@ class TrainSettings(BaseModel):
 
     method: Literal["full", "lora"] = "full"
     """Teach all weights, or a LoRA adapter."""
+    frozen: tuple[str, ...] = ()
+    """Parts of the model that stay as they are, by the names of their weights, as "encoder" or "shared"."""
+    gradient_checkpointing: bool = False
+    """Compute what is inside each layer again for the gradient instead of keeping it: less memory, the same result."""
     epochs: float = Field(3.0, gt=0)
     """How often every teaching row is seen."""
     batch_rows: int = Field(32, ge=1)
@@ -67,3 +72,18 @@ class TrainSettings(BaseModel):
     """Stop after so many validations without a better one; never, when not given."""
     lora: LoraSettings = LoraSettings()
     """The adapter, when method = "lora"."""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        """Tell all settings that contradict each other, with the way out."""
+        if problems := [*self._contradictions()]:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        if self.method != "full" and self.frozen:
+            yield 'frozen only with method = "full" (an adapter leaves all of the base as it is): remove it'
+        if self.optimizer == "adafactor" and self.betas != (0.9, 0.999):
+            yield 'betas only with optimizer = "adamw" (Adafactor has a decay of its own): remove them'
+        if self.optimizer == "adafactor" and self.scale_parameter:
+            yield 'scale_parameter only with optimizer = "adamw" (Adafactor always does so): remove it'

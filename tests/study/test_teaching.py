@@ -1,0 +1,72 @@
+"""What [train] asks for, from the settings to the model that is left; nobody is asked anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_models import Tiny
+
+from afters.config import study_of
+from afters.errors import Problems
+from afters.runfolder import RunFolder
+from afters.study.run import _open
+from afters.study.settings import Study
+from afters.study.teaching import teach
+from afters.study.work import Silent, Work
+
+TEAMS = ("billing", "delivery", "repairs")
+
+
+class Listener(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """A folder with tickets.csv: thirty messages, each for one of three teams."""
+    lines = [f"Message {number} about {TEAMS[number % 3]},{TEAMS[number % 3]}" for number in range(30)]
+    (tmp_path / "tickets.csv").write_text("\n".join(["message,team", *lines]))
+    return tmp_path
+
+
+def study(base: Path, train: dict[str, Any], *, answer: str = "{{ team }}") -> Study:
+    task = {
+        **{"name": "tickets", "source": "tickets.csv", "wordings": ["Which team? {{ message }}"], "answer": answer},
+        **{"fractions": {"train": 0.6, "validation": 0.2, "test": 0.2}, "metrics": ["exact_match"]},
+    }
+    quick = {"epochs": 1, "batch_rows": 6, "learning_rate": 0.01, "validations": 1, "keep_best_by": "loss", **train}
+    model = {"base": str(base), "precision": "fp32"}
+    return study_of({"name": "tickets", "seed": 3, "model": model, "task": [task], "train": quick})
+
+
+def opened(chosen: Study, rows: Path, *, out: str = "run", tell: Silent | None = None) -> Work:
+    return _open(chosen, RunFolder(rows / out), files_in=rows, strict=False, tell=tell or Silent())
+
+
+def test_what_does_not_fit_the_model_is_refused_before_any_work_with_all_else(rows: Path, tiny: Tiny) -> None:
+    wrong = study(tiny("t5"), {"frozen": ["encodr"], "gradient_checkpointing": True}, answer="{{ tem }}")
+    with pytest.raises(Problems) as caught:
+        opened(wrong, rows)
+    assert "did you mean 'encoder'?" in str(caught.value) and "tem" in str(caught.value)
+    assert not (rows / "run").exists()
+
+
+def test_frozen_parts_stay_in_the_model_that_is_left_and_the_share_that_learns_is_told(rows: Path, tiny: Tiny) -> None:
+    listener, train = Listener(), {"frozen": ["encoder", "shared"], "gradient_checkpointing": True}
+    teach(opened(study(tiny("t5"), train), rows, tell=listener))
+    before, after = (load_file(folder / "model.safetensors") for folder in (tiny("t5"), rows / "run" / "model"))
+    stayed = {name for name, weight in after.items() if torch.equal(weight, before[name])}
+    assert stayed == {name for name in before if name.startswith(("encoder.", "shared."))}
+    learning = sum(weight.numel() for name, weight in before.items() if name not in stayed)
+    (told,) = (text for text in listener.told if text.startswith("teaching"))
+    assert told.startswith(f"teaching {learning:,} of {sum(weight.numel() for weight in before.values()):,} weights")

@@ -1,8 +1,12 @@
 """An Example becomes token ids: the only place where text meets a tokenizer.
 
 Text from rows is encoded as plain text: a user's `<|im_end|>` stays ten characters and never becomes a control
-token. Control tokens are put between such segments here, and nowhere else; training and generation read the
-same ids for the same prompt.
+token. Control tokens are put around it here, and nowhere else; training and generation read the same ids for the
+same prompt.
+
+With a chat template, prompt and answer together are what the tokenizer makes of the whole conversation, up to the
+token that ends the answer. Should a piece reach over the border between the two, the border is kept: the model is
+taught to answer what it will be asked.
 
 Layout without a chat template: each shot is its question, a line break, its answer; shots and question are parted
 by an empty line. Decoder-only models read one line break more, after which the answer begins.
@@ -16,11 +20,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from jinja2 import TemplateError
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from afters.errors import ModelError
+from afters.model.chat import ChatTemplate, Message, Span, Written
 from afters.records import Example, Shot
 
 DEFAULT_MAX_PROMPT_TOKENS = 1024
@@ -41,8 +45,20 @@ class EncodedPrompt:
         return hashlib.sha256(",".join(map(str, self.ids)).encode()).hexdigest()[:16]
 
 
+class _Piece(NamedTuple):
+    """A token of a conversation, and where it stands in the text."""
+
+    id: int
+    start: int
+    end: int
+
+
 class PromptTooLong(ModelError):
     """A prompt that does not fit, with no shot left to drop and nothing that may be cut."""
+
+
+QUESTION: tuple[Message, ...] = ({"role": "user", "content": "q"},)
+"""What stands before an answer while it is encoded on its own."""
 
 
 class Prompter:
@@ -53,8 +69,9 @@ class Prompter:
         self.encoder_decoder = encoder_decoder
         self.max_prompt_tokens = max_prompt_tokens
         self._letters = self._spelled()
+        self._names = {token: str(tokenizer.convert_ids_to_tokens(token)) for token in self._control_ids()}
         self._before, self._after = self._control_tokens()
-        self._chat = bool(getattr(tokenizer, "chat_template", None))
+        self._chat = ChatTemplate(tokenizer) if getattr(tokenizer, "chat_template", None) else None
         self.end_ids = self._end_ids()
 
     def prompt(self, example: Example) -> EncodedPrompt:
@@ -70,14 +87,24 @@ class Prompter:
 
     def answer(self, text: str) -> tuple[int, ...]:
         """Encode an answer with the token that ends it."""
-        ids = self._plain(text)
         if self.encoder_decoder:
-            return (*self._before, *ids, *(self._after or self.end_ids[:1]))
-        return (*ids, self.end_ids[0])
+            return (*self._before, *self._plain(text), *(self._after or self.end_ids[:1]))
+        if self._chat is None:
+            return (*self._plain(text), self.end_ids[0])
+        span, pieces = self._replied(text)
+        ends = [place for place, piece in enumerate(pieces) if piece.start >= span[1] and piece.id == self.end_ids[0]]
+        if ends:
+            return tuple(piece.id for piece in pieces[: ends[0] + 1])
+        return (*_until(pieces, span[1]), self.end_ids[0])
 
     def choice(self, text: str) -> tuple[int, ...]:
         """Encode a choice to be scored: as an answer, without the token that ends it."""
-        return self._plain(text) if not self.encoder_decoder else (*self._before, *self._plain(text))
+        if self.encoder_decoder:
+            return (*self._before, *self._plain(text))
+        if self._chat is None:
+            return self._plain(text)
+        span, pieces = self._replied(text)
+        return _until(pieces, span[1])
 
     def text(self, ids: Sequence[int]) -> str:
         """Decode an answer; control tokens are left out."""
@@ -113,52 +140,61 @@ class Prompter:
     def _end_ids(self) -> tuple[int, ...]:
         """Return the tokens that end an answer, the taught one first."""
         ends = [self.tokenizer.eos_token_id]
-        if self._chat:
-            *_, closing = self._chat_segments([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}])
+        if self._chat is not None:
+            text, spans = self._chat.write([*QUESTION, {"role": "assistant", "content": "a"}])
+            closing = self.tokenizer(text[spans[1][1] :], add_special_tokens=False).input_ids
             controls = self._control_ids()
-            ends = [token for token in self._control(closing) if token in controls][:1] + ends
+            ends = [token for token in closing if token in controls][:1] + ends
         if ends[0] is None:
             raise ModelError("the tokenizer names no token that ends a text", expected="eos_token")
         return tuple(dict.fromkeys(end for end in ends if end is not None))
 
     def _encode(self, example: Example, question: str, shots: Sequence[Shot]) -> tuple[int, ...]:
-        if self._chat:
-            return self._encode_chat(example.system, question, shots)
+        if self._chat is not None:
+            chat = self._chat.write(
+                _messages(example.system, question, shots), answer_follows=True, where=example.source
+            )
+            return tuple(piece.id for piece in self._pieces(chat))
         blocks = [f"{shot.question}\n{shot.answer}" for shot in shots]
         text = "\n\n".join([*([example.system] if example.system else []), *blocks, question])
         if self.encoder_decoder:
             return (*self._before, *self._plain(text), *self._after)
         return (*self._before, *self._plain(text + "\n"))
 
-    def _encode_chat(self, system: str, question: str, shots: Sequence[Shot]) -> tuple[int, ...]:
-        messages = [{"role": "system", "content": system}] if system else []
-        for shot in shots:
-            messages += [{"role": "user", "content": shot.question}, {"role": "assistant", "content": shot.answer}]
-        messages.append({"role": "user", "content": question})
-        first, *others = self._chat_segments(messages, answer_follows=True)
-        ids = list(self._control(first))
-        for message, control in zip(messages, others, strict=True):
-            ids += [*self._plain(message["content"]), *self._control(control)]
-        return tuple(ids)
+    def _replied(self, text: str) -> tuple[Span, list[_Piece]]:
+        """Return what a chat model writes after its prompt to give this answer, and where the answer stands in it."""
+        assert self._chat is not None
+        asked, ids = self._asked
+        told, (_, (start, end)) = self._chat.write([*QUESTION, {"role": "assistant", "content": text}])
+        if not told.startswith(asked):
+            # The prompt opens what a finished turn does not have, as an empty block of thoughts.
+            told, start, end = asked + told[start:], len(asked), len(asked) + end - start
+        pieces = self._pieces(Written(told, ((start, end),)))
+        if [piece.id for piece in pieces[: len(ids)]] == ids:
+            return (start, end), pieces[len(ids) :]
+        start, end = start - len(asked), end - len(asked)
+        return (start, end), self._pieces(Written(told[len(asked) :], ((start, end),)))
 
-    def _chat_segments(self, messages: list[dict[str, str]], *, answer_follows: bool = False) -> list[str]:
-        """Return the template's own text around the messages: one piece more than there are messages."""
-        marks = [f"\ue000{index}\ue001" for index in range(len(messages))]
-        marked = [{**message, "content": mark} for message, mark in zip(messages, marks, strict=True)]
-        try:
-            rest = self.tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=answer_follows)
-        except TemplateError as error:
-            raise ModelError("the tokenizer's chat template refuses these messages", received=str(error)) from None
-        segments = []
-        for mark in marks:
-            segment, found, rest = rest.partition(mark)
-            if not found:
-                raise ModelError("the tokenizer's chat template leaves a message out", hint="Use another base model.")
-            segments.append(segment)
-        return [*segments, rest]
+    @cached_property
+    def _asked(self) -> tuple[str, list[int]]:
+        """A short question as a chat model reads it: text and ids."""
+        assert self._chat is not None
+        chat = self._chat.write(QUESTION, answer_follows=True)
+        return chat.text, [piece.id for piece in self._pieces(chat)]
 
-    def _control(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+    def _pieces(self, chat: Written) -> list[_Piece]:
+        """Encode a conversation whole, as the tokenizer does; control tokens that a message spells become letters."""
+        made = self.tokenizer(chat.text, add_special_tokens=False, return_offsets_mapping=True)
+        pieces: list[_Piece] = []
+        for token, (start, end) in zip(made["input_ids"], made["offset_mapping"], strict=True):
+            said = chat.text[start:end]
+            # Some control tokens swallow the white space around them; a token for the unknown stands for anything.
+            place = said.find(self._names[token]) if token in self._names else -1
+            if place >= 0 and any(first <= start + place < last for first, last in chat.spans):
+                pieces += [_Piece(letter, start, end) for letter in self._plain(said)]
+            else:
+                pieces.append(_Piece(token, start, end))
+        return pieces
 
     def _cut(self, example: Example, *, excess: int) -> EncodedPrompt:
         """Shorten the cuttable span at its end, by whole tokens, until the prompt fits."""
@@ -180,6 +216,17 @@ class Prompter:
             expected=f"at most {self.max_prompt_tokens} tokens",
             hint='Name the column that may be shortened (cut = "…" in the task), or raise [model] max_prompt_tokens.',
         )
+
+
+def _messages(system: str, question: str, shots: Sequence[Shot]) -> list[Message]:
+    messages = [{"role": "system", "content": system}] if system else []
+    for shot in shots:
+        messages += [{"role": "user", "content": shot.question}, {"role": "assistant", "content": shot.answer}]
+    return [*messages, {"role": "user", "content": question}]
+
+
+def _until(pieces: Sequence[_Piece], end: int) -> tuple[int, ...]:
+    return tuple(piece.id for piece in pieces if piece.start < end)
 
 
 def default_max_prompt_tokens(config: dict[str, Any], *, max_new_tokens: int) -> int:

@@ -14,7 +14,9 @@ from afters.data.dataset import Dataset
 from afters.data.library import from_library, library
 from afters.model import files
 from afters.report.inert import inert
-from afters.study.reading import encode, read_tasks
+from afters.report.numbers import count
+from afters.study.fitting import encode
+from afters.study.reading import read_tasks
 from afters.study.settings import Study
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ def preview(study: Study, *, folder: Path, rows: int = 2, strict: bool = False, 
         base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
     )
     check_fit(base, study.train)
-    for task in read_tasks(study, folder=folder, strict=strict):
-        encode(task, prompter)
+    tasks = read_tasks(study, folder=folder, strict=strict)
+    encode(tasks, prompter, study)
+    for task in tasks:
         for side, dataset in (("taught", task.train), ("judged", task.test)):
             _show_rows(console, prompter, dataset, count=rows, title=f"{task.name}, {side}", taught=side == "taught")
         _show_account(console, task.account)
@@ -83,6 +86,9 @@ def _show_account(console: Console, account: Mapping[str, Any]) -> None:
     for entry in account["set_aside"]:
         first = entry["examples"][0]["source"] if entry["examples"] else ""
         console.print(f"set aside: {entry['count']:,} × {entry['reason']} (first: {first})", markup=False)
+    for side, counts in account["cut"].items():
+        if counts["prompts cut"]:
+            console.print(f"shortened: {count(counts['prompts cut'], 'prompt')} of the {side} side", markup=False)
     for note in account["notes"]:
         console.print(f"note: {note}", markup=False)
 

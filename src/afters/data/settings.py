@@ -12,6 +12,8 @@ from afters.data.library import from_library
 from afters.data.split import Side
 from afters.data.template import Choices, Template, from_file, from_settings
 
+TooLong = Literal["error", "drop", "cut"]
+
 
 class Fractions(BaseModel):
     """How much of one file each side gets."""
@@ -87,6 +89,10 @@ class TaskSettings(BaseModel):
     """The smallest difference in the primary score that matters."""
     cut: str | None = None
     """The column that may be shortened when a prompt is too long for the model."""
+    too_long: TooLong = "cut"
+    """What to do with a row that is longer than the model reads or writes: "cut" shortens the column that `cut` names
+    and refuses what that does not mend; "drop" sets a teaching row aside; "error" refuses it. A judged row is never
+    left out."""
     judge_wording: str | None = None
     """The id of the wording that judging asks; the first one when left out. Wordings given here are called 1, 2, …"""
     train_limit: int | None = Field(None, ge=1)

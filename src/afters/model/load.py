@@ -22,7 +22,7 @@ from afters.model.attention import PACKABLE, lean, packed
 from afters.model.causal import Causal
 from afters.model.dropout import cheapen
 from afters.model.network import Network
-from afters.model.prompt import Prompter, default_max_prompt_tokens
+from afters.model.prompt import Prompter, default_max_prompt_tokens, positions_of
 from afters.model.seq2seq import Seq2Seq
 
 Precision = Literal["bf16", "fp32"]
@@ -181,6 +181,7 @@ def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int | 
         tokenizer,
         encoder_decoder=_kind(config, folder) is Seq2Seq,
         max_prompt_tokens=max_prompt_tokens or default_max_prompt_tokens(config, max_new_tokens=max_new_tokens),
+        positions=positions_of(config),
     )
 
 

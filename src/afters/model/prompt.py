@@ -56,6 +56,16 @@ class _Piece(NamedTuple):
 class PromptTooLong(ModelError):
     """A prompt that does not fit, with no shot left to drop and nothing that may be cut."""
 
+    def __init__(self, tokens: int, *, limit: int, where: str) -> None:
+        super().__init__(
+            f"a prompt of {tokens} tokens does not fit",
+            where=where,
+            expected=f"at most {limit} tokens",
+            hint='Name the column that may be shortened (cut = "…" in the task), or raise [model] max_prompt_tokens.',
+        )
+        self.tokens = tokens
+        self.limit = limit
+
 
 QUESTION: tuple[Message, ...] = ({"role": "user", "content": "q"},)
 """What stands before an answer while it is encoded on its own."""
@@ -64,10 +74,14 @@ QUESTION: tuple[Message, ...] = ({"role": "user", "content": "q"},)
 class Prompter:
     """Encodes prompts and answers for one tokenizer and one kind of model."""
 
-    def __init__(self, tokenizer: Any, *, encoder_decoder: bool, max_prompt_tokens: int) -> None:
+    def __init__(
+        self, tokenizer: Any, *, encoder_decoder: bool, max_prompt_tokens: int, positions: int | None = None
+    ) -> None:
         self.tokenizer = tokenizer
         self.encoder_decoder = encoder_decoder
         self.max_prompt_tokens = max_prompt_tokens
+        self.positions = positions
+        """Tokens that a decoder has places for, its prompt included where it reads that too; None: no end."""
         self._letters = self._spelled()
         self._names = {token: str(tokenizer.convert_ids_to_tokens(token)) for token in self._control_ids()}
         self._before, self._after = self._control_tokens()
@@ -210,12 +224,8 @@ class Prompter:
                 ids = self._encode(example, example.prompt[:start] + kept + example.prompt[end:], ())
                 if len(ids) <= self.max_prompt_tokens:
                     return EncodedPrompt(ids, 0, len(offsets) - keep)
-        raise PromptTooLong(
-            f"a prompt of {self.max_prompt_tokens + excess} tokens does not fit",
-            where=example.source,
-            expected=f"at most {self.max_prompt_tokens} tokens",
-            hint='Name the column that may be shortened (cut = "…" in the task), or raise [model] max_prompt_tokens.',
-        )
+        tokens = self.max_prompt_tokens + excess
+        raise PromptTooLong(tokens, limit=self.max_prompt_tokens, where=example.source)
 
 
 def _messages(system: str, question: str, shots: Sequence[Shot]) -> list[Message]:
@@ -227,6 +237,14 @@ def _messages(system: str, question: str, shots: Sequence[Shot]) -> list[Message
 
 def _until(pieces: Sequence[_Piece], end: int) -> tuple[int, ...]:
     return tuple(piece.id for piece in pieces if piece.start < end)
+
+
+def positions_of(config: dict[str, Any]) -> int | None:
+    """Return how many tokens a model has places for; None where only distances count, as in T5."""
+    if "relative_attention_num_buckets" in config:
+        return None
+    found = config.get("max_position_embeddings") or config.get("n_positions")
+    return int(found) if found else None
 
 
 def default_max_prompt_tokens(config: dict[str, Any], *, max_new_tokens: int) -> int:

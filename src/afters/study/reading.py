@@ -1,23 +1,16 @@
-"""Rows into tasks at hand: read, checked, encoded, and counted. All problems are told before a model is loaded."""
+"""Rows into tasks at hand: read, checked and counted. All problems are told before a model is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from afters.data.task import TaskSettings, prepare
 from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.metrics.metric import Metric, notes, objection
 from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS, metric_for
-from afters.records import Example, SetAside
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand
-
-if TYPE_CHECKING:
-    from afters.model.prompt import Prompter
 
 
 def read_tasks(study: Study, *, folder: Path, strict: bool) -> list[TaskAtHand]:
@@ -68,6 +61,7 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
         metrics=metrics,
         primary=primary,
         smallest_effect=settings.smallest_effect,
+        too_long=settings.too_long,
         account=account,
     )
 
@@ -82,70 +76,3 @@ def _refuse_choices(metrics: Iterable[Metric], *, task: str) -> None:
                 hint='Name them, as choices = ["yes", "no"]; or the answer alone, choices = "{{ [answer] }}", '
                 "for its perplexity.",
             )
-
-
-def encode(task: TaskAtHand, prompter: Prompter) -> None:
-    """Turn the teaching rows into token ids, set aside those that do not fit, and see that the judged ones do.
-
-    Raises:
-        PromptTooLong: a judged row does not fit; judged rows are never left out.
-        SettingsError: no teaching row is left.
-    """
-    from afters.model.network import Pair
-    from afters.model.prompt import PromptTooLong
-
-    too_long, cut = [], 0
-    for example in task.train:
-        try:
-            prompt = prompter.prompt(example)
-        except PromptTooLong as problem:
-            too_long.append(SetAside(example.source, "prompt too long for the model", problem.what))
-            continue
-        task.pairs.append(Pair(prompt.ids, prompter.answer(example.references[0])))
-        cut += prompt.tokens_cut > 0
-    if not task.pairs:
-        raise SettingsError(
-            "no teaching row is left to teach",
-            where=f"[[task]] {task.name}",
-            received="; ".join(f"{entry['count']} × {entry['reason']}" for entry in task.account["set_aside"]),
-            hint="See the rows with `afters preview`.",
-        )
-    _count_out(task.account, too_long)
-    _measure(task, prompter, cut_rows=cut)
-
-
-def _count_out(account: dict[str, Any], rows: Sequence[SetAside]) -> None:
-    """Move rows from used to set aside: rows in = rows used + rows set aside."""
-    if not rows:
-        return
-    train = account["train"]
-    account["train"] = {**train, "used": train["used"] - len(rows), "set_aside": train["set_aside"] + len(rows)}
-    examples = [{"source": row.source, "detail": row.detail} for row in rows[:5]]
-    entry = {"side": "train", "reason": rows[0].reason, "count": len(rows), "examples": examples}
-    account["set_aside"] = [*account["set_aside"], entry]
-
-
-def _measure(task: TaskAtHand, prompter: Prompter, *, cut_rows: int) -> None:
-    judged = [prompter.prompt(example) for example in task.test]
-    answers = [_answer_length(example, prompter) for example in task.test]
-    task.account["lengths"] = {
-        "prompt_tokens": {
-            "train": _spread(len(pair.prompt) for pair in task.pairs),
-            "test": _spread(len(prompt.ids) for prompt in judged),
-        },
-        "answer_tokens": {"train": _spread(len(pair.answer) for pair in task.pairs), "test": _spread(answers)},
-    }
-    task.account["cut"] = {
-        "train": {"prompts cut": cut_rows},
-        "test": {"prompts cut": sum(prompt.tokens_cut > 0 for prompt in judged)},
-    }
-
-
-def _answer_length(example: Example, prompter: Prompter) -> int:
-    return len(prompter.answer(example.references[0]))
-
-
-def _spread(lengths: Iterable[int]) -> list[int]:
-    """Return least, median, 95th percentile and most."""
-    values = list(lengths)
-    return [int(value) for value in np.quantile(values, [0, 0.5, 0.95, 1], method="higher")] if values else []

@@ -22,11 +22,13 @@ from afters.model import files
 from afters.records import Comparison, Result
 from afters.report.document import build
 from afters.report.export import model_card, verdict_json
+from afters.report.numbers import count
 from afters.report.page import render
 from afters.report.told import Told
 from afters.runfolder import RunFolder
 from afters.study.asking import ask_after, ask_before, base_model, best_shots, tuned_model
-from afters.study.reading import encode, read_tasks
+from afters.study.fitting import encode
+from afters.study.reading import read_tasks
 from afters.study.settings import Study
 from afters.study.work import Silent, TaskAtHand, Teller, Work
 
@@ -84,8 +86,8 @@ def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell
         tasks = read_tasks(study, folder=files_in, strict=strict)
     raise_together(problems)
     work = Work(study, folder, tell, tasks, base, prompter)
+    encode(tasks, prompter, study)
     for task in tasks:
-        encode(task, prompter)
         tell.say(_rows_told(task))
     folder.claim("train", training_key(work))
     folder.forget_labels()
@@ -98,7 +100,9 @@ def _rows_told(task: TaskAtHand) -> str:
     taught = task.account["train"]["used"]
     judged = f"{len(task.validation):,} to validate, {len(task.test):,} to judge"
     aside = "".join(f"; set aside: {entry['count']:,} {entry['reason']}" for entry in task.account["set_aside"])
-    return f"{task.name}: {taught:,} rows to teach, {judged}{aside}"
+    cut = sum(counts["prompts cut"] for counts in task.account["cut"].values())
+    shortened = f"; shortened: {count(cut, 'prompt')}" if cut else ""
+    return f"{task.name}: {taught:,} rows to teach, {judged}{aside}{shortened}"
 
 
 def _compare(

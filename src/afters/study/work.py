@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from afters.data.dataset import Dataset
+from afters.data.settings import TooLong
 from afters.metrics.metric import Metric
 from afters.runfolder import RunFolder
 from afters.study.settings import Study
@@ -61,6 +62,8 @@ class TaskAtHand:
     smallest_effect: float
     account: dict[str, Any]
     """The task's part of data.json."""
+    too_long: TooLong = "cut"
+    """What is done with rows that are longer than the model reads or writes."""
     pairs: list[Pair] = field(default_factory=list)
     """The teaching rows as token ids."""
 

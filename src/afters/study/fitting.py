@@ -1,0 +1,205 @@
+"""Rows become token ids; one that is longer than the model reads or writes is refused, set aside or cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from afters.data.account import SHOWN
+from afters.data.dataset import Dataset
+from afters.data.split import Side
+from afters.errors import InputError, SettingsError, collected, raise_together
+from afters.records import Example, SetAside
+from afters.report.numbers import count
+from afters.study.settings import Study
+from afters.study.work import TaskAtHand
+
+if TYPE_CHECKING:
+    from afters.model.prompt import EncodedPrompt, Prompter
+
+NAMED = 3
+"""Rows that a message names; the others are counted."""
+
+
+class Long(NamedTuple):
+    """A row that does not fit."""
+
+    side: Side
+    source: str
+    part: str
+    """What of it is too long: the prompt, the answer, or both together."""
+    tokens: int
+    limit: int
+
+
+class Read(NamedTuple):
+    """A row that fits."""
+
+    prompt: EncodedPrompt
+    answer: Sequence[int]
+
+
+def encode(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> None:
+    """Turn the teaching rows into token ids and measure all rows; what does not fit is dealt with and counted.
+
+    Raises:
+        SettingsError: a row does not fit and may neither be cut nor left out; a judged row never is. Or no teaching
+            row is left, or none fits into a batch. The problems of all tasks are told together.
+    """
+    _leave_room(prompter, max_new_tokens=study.judge.max_new_tokens)
+    problems: list[InputError] = []
+    for task in tasks:
+        with collected(problems):
+            _encode(task, prompter, by_loss=study.train.keep_best_by == "loss")
+    raise_together(problems)
+    _hold_against(study.train.token_budget, tasks)
+
+
+def _leave_room(prompter: Prompter, *, max_new_tokens: int) -> None:
+    """Refuse limits of prompt and answer that the model has no places for."""
+    read, places = prompter.max_prompt_tokens, prompter.positions
+    needed = max(read, max_new_tokens) if prompter.encoder_decoder else read + max_new_tokens
+    if places is not None and needed > places:
+        raise SettingsError(
+            f"the model has places for {places:,} tokens",
+            where="[model] max_prompt_tokens, [judge] max_new_tokens",
+            expected=f"at most {places:,}" + ("" if prompter.encoder_decoder else " together"),
+            received=f"{read:,} and {max_new_tokens:,}",
+        )
+
+
+def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
+    from afters.model.network import Pair
+
+    may_cut = task.too_long == "cut"
+    taught = [_read(example, "train", prompter, may_cut=may_cut, answers=True) for example in task.train]
+    judged: dict[Side, list[Read | Long]] = {
+        "validation": list(_judged(task, "validation", task.validation, prompter, answers=by_loss)),
+        "test": list(_judged(task, "test", task.test, prompter, answers=False)),
+    }
+    aside = [row for row in taught if isinstance(row, Long)] if task.too_long == "drop" else []
+    rows = [*(taught if task.too_long != "drop" else []), *judged["validation"], *judged["test"]]
+    if long := [row for row in rows if isinstance(row, Long)]:
+        raise _refused(task, long)
+    kept = {"train": [row for row in taught if isinstance(row, Read)]}
+    kept |= {side: [row for row in rows if isinstance(row, Read)] for side, rows in judged.items()}
+    _count_out(task.account, aside)
+    if not kept["train"]:
+        received = "; ".join(f"{entry['count']} × {entry['reason']}" for entry in task.account["set_aside"])
+        hint = "See the rows with `afters preview`."
+        where = f"[[task]] {task.name}"
+        raise SettingsError("no teaching row is left to teach", where=where, received=received, hint=hint)
+    if aside:
+        fitting = [place for place, row in enumerate(taught) if isinstance(row, Read)]
+        task.train = task.train.select(fitting)
+    task.pairs.extend(Pair(row.prompt.ids, row.answer) for row in kept["train"])
+    _measure(task.account, kept)
+
+
+def _judged(task: TaskAtHand, side: Side, rows: Dataset, prompter: Prompter, *, answers: bool) -> Iterator[Read | Long]:
+    """Yield the rows of a judging side; they are cut like taught ones, and never left out."""
+    for example in rows:
+        yield _read(example, side, prompter, may_cut=task.too_long != "error", answers=answers)
+
+
+def _read(example: Example, side: Side, prompter: Prompter, *, may_cut: bool, answers: bool) -> Read | Long:
+    """Encode a row; `answers` says whether the model must have room for the right one too, not only for its own."""
+    from afters.model.prompt import PromptTooLong
+
+    try:
+        prompt = prompter.prompt(example)
+    except PromptTooLong as problem:
+        return Long(side, example.source, "prompt", problem.tokens, problem.limit)
+    if prompt.tokens_cut and not may_cut:
+        whole = len(prompt.ids) + prompt.tokens_cut
+        return Long(side, example.source, "prompt", whole, prompter.max_prompt_tokens)
+    answer = prompter.answer(example.references[0])
+    longest = max([len(answer) if answers else 0, *(len(prompter.choice(text)) for text in example.choices)])
+    read = 0 if prompter.encoder_decoder else len(prompt.ids)
+    if prompter.positions is not None and read + longest > prompter.positions:
+        part = "answer" if prompter.encoder_decoder else "prompt and answer"
+        return Long(side, example.source, part, read + longest, prompter.positions)
+    return Read(prompt, answer)
+
+
+def _refused(task: TaskAtHand, long: Sequence[Long]) -> SettingsError:
+    counts = Counter("to teach" if row.side == "train" else "to judge" for row in long)
+    named = [f"{row.source}: {row.part} of {row.tokens:,} tokens, {row.limit:,} fit" for row in long[:NAMED]]
+    more = [f"and {len(long) - NAMED:,} more"] if len(long) > NAMED else []
+    return SettingsError(
+        f"rows are too long for the model: {', '.join(f'{rows:,} {use}' for use, rows in counts.items())}",
+        where=f"[[task]] {task.name}",
+        received="\n    ".join([*named, *more]),
+        hint=" ".join(_ways_out(task, long)),
+    )
+
+
+def _ways_out(task: TaskAtHand, long: Iterable[Long]) -> Iterator[str]:
+    cut = task.train.template.cut
+    if any(row.part == "prompt" for row in long):
+        if cut is None:
+            yield 'Name the column that may be shortened (cut = "…" in the task), or raise [model] max_prompt_tokens.'
+        elif task.too_long == "error":
+            yield f'Set too_long = "cut" in the task to shorten the column {cut}.'
+        else:
+            yield f"Shortening the column {cut} is not enough: shorten the wording, or raise [model] max_prompt_tokens."
+    if any(row.part != "prompt" for row in long):
+        yield "Answers are never cut: shorten them in the file, or take a model that writes longer ones."
+    if task.too_long != "drop" and all(row.side == "train" for row in long):
+        yield 'Or leave these rows out: too_long = "drop".'
+    elif any(row.side != "train" for row in long):
+        yield "Judged rows are never left out."
+
+
+def _count_out(account: dict[str, Any], long: Sequence[Long]) -> None:
+    """Move rows from used to set aside: rows in = rows used + rows set aside."""
+    train = account["train"]
+    account["train"] = {**train, "used": train["used"] - len(long), "set_aside": train["set_aside"] + len(long)}
+    by_reason: dict[str, list[SetAside]] = {}
+    for row in long:
+        detail = f"{row.tokens:,} tokens, {row.limit:,} fit"
+        aside = SetAside(row.source, f"{row.part} too long for the model", detail)
+        by_reason.setdefault(aside.reason, []).append(aside)
+    for reason, rows in by_reason.items():
+        examples = [{"source": row.source, "detail": row.detail} for row in rows[:SHOWN]]
+        entry = {"side": "train", "reason": reason, "count": len(rows), "examples": examples}
+        account["set_aside"] = [*account["set_aside"], entry]
+
+
+def _measure(account: dict[str, Any], rows: dict[str, list[Read]]) -> None:
+    """Note for each side how long prompts and answers are, and how many prompts were cut."""
+    account["lengths"] = {
+        "prompt_tokens": {side: _spread(len(row.prompt.ids) for row in read) for side, read in rows.items()},
+        "answer_tokens": {side: _spread(len(row.answer) for row in read) for side, read in rows.items()},
+    }
+    account["cut"] = {
+        side: {"prompts cut": sum(row.prompt.tokens_cut > 0 for row in read)} for side, read in rows.items()
+    }
+
+
+def _spread(lengths: Iterable[int]) -> list[int]:
+    """Return least, median, 95th percentile and most."""
+    values = list(lengths)
+    return [int(value) for value in np.quantile(values, [0, 0.5, 0.95, 1], method="higher")] if values else []
+
+
+def _hold_against(budget: int, tasks: Iterable[TaskAtHand]) -> None:
+    """Refuse a budget of tokens into which no row fits, and note where some do not."""
+    lengths = {task.name: [len(pair.prompt) + len(pair.answer) for pair in task.pairs] for task in tasks}
+    shortest = min(length for of_task in lengths.values() for length in of_task)
+    if shortest > budget:
+        raise SettingsError(
+            "no row fits into a batch",
+            where="[train] token_budget",
+            expected=f"at least {max(length for of_task in lengths.values() for length in of_task)}, the longest row",
+            received=f"{budget}, and the shortest row has {shortest} tokens",
+        )
+    for task in tasks:
+        longer = sum(length > budget for length in lengths[task.name])
+        if longer:
+            rows = count(longer, "teaching row")
+            note = f"longer than [train] token_budget = {budget}, and so a batch each: {rows}"
+            task.account["notes"] = [*task.account["notes"], note]

@@ -29,7 +29,7 @@ def state(step: int) -> tuple[dict[str, Tensor], torch.optim.AdamW]:
     """Weights and moments that tell of which step they are."""
     weight = torch.nn.Parameter(torch.full((40, 5), float(step)))
     optimizer = torch.optim.AdamW([weight])
-    moments = {name: torch.full((40, 5), step + 0.5) for name in checkpoint.MOMENTS}
+    moments = {name: torch.full((40, 5), step + 0.5) for name in ("exp_avg", "exp_avg_sq")}
     optimizer.state[weight] = {"step": torch.tensor(float(step)), **moments}
     return {"w": weight}, optimizer
 

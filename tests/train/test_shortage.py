@@ -33,10 +33,10 @@ def limit(
     """
     honest, sizes = loaded.network.token_losses, list[int]()
 
-    def token_losses(pairs: Sequence[Pair]) -> Tensor:
+    def token_losses(pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         if not loaded.network.module.training:
-            return honest(pairs)
-        losses = honest(pairs)  # the memory runs out after some of the work is done
+            return honest(pairs, smoothing=smoothing)
+        losses = honest(pairs, smoothing=smoothing)  # the memory runs out after some of the work is done
         if padded_tokens(pairs) > tokens and len(sizes) >= taught:
             raise error()
         sizes.append(padded_tokens(pairs))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -264,29 +261,3 @@ def test_a_checkpoint_of_another_model_is_refused(tiny: Tiny, tmp_path: Path) ->
     teach(plain(tiny, "t5")(), tmp_path)
     with pytest.raises(RunFolderError, match="of another model"):
         teach(plain(tiny, "llama")(), tmp_path)
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tiny_training import teach
-from afters.model.load import load
-
-def on_step(step, steps, loss):
-    if step == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-teach(load(Path(sys.argv[1]), precision="fp32", for_training=True), Path(sys.argv[2]), on_step=on_step)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("step", [1, 5, 9])
-def test_a_killed_process_is_gone_on_with_by_another(tiny: Tiny, step: int, unbroken: Unbroken, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(tiny("t5")), str(tmp_path), str(step)]
-    place = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    assert subprocess.run(command, env=place, check=False).returncode == -signal.SIGKILL
-    load_it = plain(tiny, "t5")
-    loaded = load_it()
-    teach(loaded, tmp_path)
-    assert_equal(ended(loaded, tmp_path), unbroken("t5"))

@@ -151,7 +151,7 @@ def test_set_takes_numbers_texts_truths_and_lists(written: Path) -> None:
     plain = read_study(written, changes=changes)
     assert (plain.train.learning_rate, plain.name, plain.seed) == (1e-3, "other", 9)
     assert (plain.before.nearest, plain.before.shots) == (False, (0, 4))
-    assert read_study(written, changes=['name="quoted"', "train.lora.rank=4"]).name == "quoted"
+    assert read_study(written, changes=['name="quoted"', "train.method=lora", "train.lora.rank=4"]).name == "quoted"
     assert read_study(written, changes=["name=a", "name=b"]).name == "b", "the last one holds"
     assert read_study(written, changes=["model.base=owner/name"]).model.base == "owner/name"
     assert read_study(written, changes=["model.base=a=b"]).model.base == "a=b"

@@ -37,7 +37,10 @@ def preview(study: Study, *, folder: Path, rows: int = 2, strict: bool = False, 
     console = console or Console()
     base = files.find(study.model.base, relative_to=folder)
     prompter = prompter_of(
-        base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
+        base,
+        max_prompt_tokens=study.model.max_prompt_tokens,
+        max_new_tokens=study.judge.max_new_tokens,
+        virtual_tokens=study.train.virtual_tokens,
     )
     check_fit(base, study.train)
     tasks = read_tasks(study, folder=folder, strict=strict)

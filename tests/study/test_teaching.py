@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_models import Tiny
 
 from afters.config import study_of
-from afters.errors import Problems
+from afters.errors import ModelError, Problems
+from afters.model import files
 from afters.runfolder import RunFolder
+from afters.study.asking import base_model, tuned_model
 from afters.study.run import _open
 from afters.study.settings import Study
 from afters.study.teaching import teach
@@ -70,3 +74,60 @@ def test_frozen_parts_stay_in_the_model_that_is_left_and_the_share_that_learns_i
     learning = sum(weight.numel() for name, weight in before.items() if name not in stayed)
     (told,) = (text for text in listener.told if text.startswith("teaching"))
     assert told.startswith(f"teaching {learning:,} of {sum(weight.numel() for weight in before.values()):,} weights")
+
+
+@pytest.mark.parametrize("method", ["lora", "rslora", "dora", "ia3"])
+def test_an_adapter_is_left_with_what_it_was_made_for_or_merged_to_a_model_that_answers_the_same(
+    rows: Path, tiny: Tiny, method: str
+) -> None:
+    """Both runs are one but for `merge`."""
+    answers, pairs = [], []
+    for merge in (False, True):
+        work = opened(
+            study(tiny("llama"), {"method": method, "merge": merge, "learning_rate": 0.1}), rows, out=str(merge)
+        )
+        teach(work)
+        model = work.folder.model
+        assert (model / "adapter_config.json").is_file() != merge and (model / "config.json").is_file() == merge
+        asked = tuned_model(work)
+        answers.append(
+            [one.answers for batch in asked.generate(work.tasks[0].test, work.study.decoding) for one in batch]
+        )
+        pairs.append(asked.identity["adapter"] == "none")
+    assert answers[0] == answers[1] and pairs == [False, True]
+    told = json.loads((rows / "False" / "model" / "base.json").read_text())
+    assert told == {"name": str(tiny("llama")), "weights": files.weights_hash(tiny("llama"))}
+
+
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+def test_virtual_tokens_are_left_as_an_adapter_and_asked_with_the_base(rows: Path, tiny: Tiny, method: str) -> None:
+    listener, train = Listener(), {"method": method, "learning_rate": 0.3, "virtual": {"tokens": 3}}
+    work = opened(study(tiny("t5"), train), rows, tell=listener)
+    teach(work)
+    assert (work.folder.model / "adapter_model.safetensors").is_file()
+    (told,) = (text for text in listener.told if text.startswith("teaching"))
+    assert told.startswith(f"teaching {3 * 16 * (1 if method == 'prompt' else 4)} of ")
+    texts = []
+    for asked in (tuned_model(work), base_model(work)):
+        answers = [one for batch in asked.generate(work.tasks[0].test, work.study.decoding) for one in batch]
+        texts.append([one.answers for one in answers])
+    assert texts[0] != texts[1]
+
+
+def test_an_adapter_s_wrong_layers_are_refused_before_any_work(rows: Path, tiny: Tiny) -> None:
+    wrong = {"method": "dora", "lora": {"targets": ["q_proj", "v_prj"]}}
+    with pytest.raises(ModelError, match=r"unknown layer 'v_prj'; did you mean 'v_proj'\?"):
+        opened(study(tiny("llama"), wrong), rows)
+    assert not (rows / "run").exists()
+
+
+def test_an_adapter_put_on_a_base_that_has_changed_is_refused(rows: Path, tiny: Tiny) -> None:
+    shutil.copytree(tiny("llama"), rows / "base")
+    work = opened(study(rows / "base", {"method": "lora"}), rows)
+    teach(work)
+    weights = load_file(rows / "base" / "model.safetensors")
+    save_file(
+        {name: one * 1.01 for name, one in weights.items()}, rows / "base" / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(ModelError, match="made for another base"):
+        tuned_model(work)

@@ -94,10 +94,10 @@ def one_run(folder: Path, base: Path, case: str, *, killed_at: int) -> None:
         adapt(loaded.network.module)
     honest, rows = loaded.network.token_losses, list[int]()
 
-    def token_losses(pairs: Sequence[Pair]) -> Tensor:
+    def token_losses(pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         if loaded.network.module.training:
             rows.extend(index for pair in pairs for index, one in enumerate(taught) if one is pair)
-        return honest(pairs)
+        return honest(pairs, smoothing=smoothing)
 
     loaded.network.token_losses = token_losses  # type: ignore[method-assign]
 

@@ -28,23 +28,35 @@ from tiny_training import (
 )
 
 from afters.errors import RunFolderError
-from afters.model.adapters import wrap
 from afters.model.load import Loaded, load
+from afters.study.teaching import prepare
 from afters.train import checkpoint
+from afters.train.settings import TrainSettings
 
 
-def with_lora(tiny: Tiny) -> Load:
+def with_adapter(tiny: Tiny, method: str) -> Load:
+    """DoRA on every layer, IA3 where peft knows, and LoRA on the head too, which is tied to the embeddings."""
+
     def loaded() -> Loaded:
         made = load(tiny("t5"), precision="fp32", for_training=True)
-        with torch.random.fork_rng():
-            torch.manual_seed(1)
-            wrap(made.network.module, rank=2, alpha=8.0, dropout=0.1, targets=["all-linear"])
+        tables: dict[str, Any] = {
+            "lora": {"lora": {"rank": 2, "dropout": 0.1, "targets": ["q", "lm_head"]}},
+            "prefix": {"virtual": {"tokens": 3, "hidden": 4}},
+        }
+        settings = tables.get(method, {})
+        prepare(made.network.module, TrainSettings.model_validate({"method": method, **settings}), seed=1)
         return made
 
     return loaded
 
 
 ADAFACTOR: dict[str, Any] = {"optimizer": "adafactor", "learning_rate": 0.05, "schedule": "inverse_sqrt"}
+
+METHODS = {
+    **{"lora": "lora_", "rslora": "lora_", "dora": "lora_", "ia3": "ia3_"},
+    **{"prompt": "virtual.", "prefix": "virtual."},
+}
+"""Each with what the names of its weights have in common."""
 
 Unbroken = Callable[[str], Ended]
 
@@ -63,7 +75,7 @@ def unbroken(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
 
 
 def loader(tiny: Tiny, name: str) -> Load:
-    return with_lora(tiny) if name == "lora" else plain(tiny, "llama" if name == "llama" else "t5")
+    return with_adapter(tiny, name) if name in METHODS else plain(tiny, "llama" if name == "llama" else "t5")
 
 
 @pytest.mark.parametrize(("kind", "stops"), [("t5", range(1, STEPS + 1)), ("llama", (2, 6, 11))])
@@ -84,11 +96,17 @@ def test_a_run_stopped_at_any_step_ends_as_one_that_was_not(
         assert_equal(ended(loaded, folder), expected)
 
 
-def test_an_adapter_goes_on_where_it_stopped(tiny: Tiny, unbroken: Unbroken, tmp_path: Path) -> None:
+FAST = ("lora", "prefix")
+
+
+@pytest.mark.parametrize(
+    "method", [one if one in FAST else pytest.param(one, marks=pytest.mark.slow) for one in METHODS]
+)
+def test_an_adapter_goes_on_where_it_stopped(tiny: Tiny, method: str, unbroken: Unbroken, tmp_path: Path) -> None:
     """In other trainers a resumed run has dropped the adapter without a word."""
-    load_it = with_lora(tiny)
-    expected = unbroken("lora")
-    assert all("lora_" in name for name in expected.checkpoint["weights.safetensors"])
+    load_it = with_adapter(tiny, method)
+    expected = unbroken(method)
+    assert all(METHODS[method] in name for name in expected.checkpoint["weights.safetensors"])
     for step in (2, 7):
         with pytest.raises(Stopped):
             teach(load_it(), tmp_path / str(step), on_step=stop_after(step))

@@ -22,6 +22,11 @@ TOKENIZER_FILES = (
     *("vocab.txt", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
 )
 
+ADAPTER = "adapter_model.safetensors"
+
+MADE_FOR = "base.json"
+"""Beside an adapter that Afters saved: the base it was made for, by name and hash."""
+
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 
 
@@ -63,6 +68,24 @@ def checked(folder: Path, name: str) -> Path:
             hint="Where you trust the file: load it with transformers and save_pretrained(folder), then name that.",
         )
     raise ModelError(f"'{name}' holds no weights", expected="*.safetensors beside config.json")
+
+
+def check_adapter(adapter: Path, *, base: Path) -> None:
+    """Refuse a folder without a saved adapter, and an adapter that was made for another base than this one."""
+    if not (adapter / ADAPTER).is_file():
+        raise ModelError(f"no {ADAPTER}", where=adapter.name, expected="a folder that peft has saved")
+    made_for = adapter / MADE_FOR
+    if not made_for.is_file():  # An adapter from elsewhere: its shapes have to tell.
+        return
+    told = json.loads(made_for.read_text(encoding="utf-8"))
+    if told["weights"] != (own := weights_hash(base)):
+        raise ModelError(
+            "the adapter was made for another base",
+            where=adapter.name,
+            expected=f"'{told['name']}' (weights {told['weights']})",
+            received=f"'{base.name}' (weights {own})",
+            hint="Name the base it was made for; what it learnt means nothing on another.",
+        )
 
 
 def config(folder: Path) -> dict[str, Any]:

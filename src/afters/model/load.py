@@ -67,6 +67,8 @@ def load(
         max_new_tokens: room to leave for the answer where prompt and answer share positions.
     """
     config = files.config(folder)
+    if adapter is not None:
+        files.check_adapter(adapter, base=folder)
     kind = _kind(config, folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     chosen = resolve_precision(precision, device)
@@ -81,7 +83,8 @@ def load(
         from afters.model.adapters import put_on
 
         module = put_on(module, adapter)
-    prompter = _prompter(folder, config, max_prompt_tokens=max_prompt_tokens, max_new_tokens=max_new_tokens)
+    room = default_max_prompt_tokens(config, max_new_tokens=max_new_tokens)
+    prompter = _prompter(folder, config, max_prompt_tokens=max_prompt_tokens or room)
     identity = {
         "weights": files.weights_hash(folder),
         "tokenizer": files.tokenizer_hash(folder),
@@ -106,7 +109,6 @@ def skeleton(folder: Path) -> Any:
         raise ModelError(
             "config.json makes no model", where=folder.name, received=f"{type(error).__name__}: {error}"
         ) from None
-    module.tie_weights()
     # FLAN-T5's configuration says that its head is the embeddings; its files hold a head of its own.
     head = module.get_output_embeddings()
     [name] = [name for name, part in module.named_modules() if part is head]
@@ -124,10 +126,13 @@ def _stored(folder: Path) -> set[str]:
     return names
 
 
-def prompter_of(folder: Path, *, max_prompt_tokens: int | None = None, max_new_tokens: int = 64) -> Prompter:
+def prompter_of(
+    folder: Path, *, max_prompt_tokens: int | None = None, max_new_tokens: int = 64, virtual_tokens: int = 0
+) -> Prompter:
     """Return the Prompter of the model in `folder`, without loading its weights."""
     config = files.config(folder)
-    return _prompter(folder, config, max_prompt_tokens=max_prompt_tokens, max_new_tokens=max_new_tokens)
+    room = default_max_prompt_tokens(config, max_new_tokens=max_new_tokens, virtual_tokens=virtual_tokens)
+    return _prompter(folder, config, max_prompt_tokens=max_prompt_tokens or room)
 
 
 def resolve_precision(precision: Precision | Literal["auto"], device: torch.device) -> Precision:
@@ -170,7 +175,7 @@ def _made_lean(module: Any, family: str) -> tuple[Any, bool]:
     return packed(module) if packs else lean(module) if family == "t5" else module, packs
 
 
-def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int | None, max_new_tokens: int) -> Prompter:
+def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int) -> Prompter:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # as above: a broken file raises whatever its reader trips over
@@ -180,7 +185,7 @@ def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int | 
     return Prompter(
         tokenizer,
         encoder_decoder=_kind(config, folder) is Seq2Seq,
-        max_prompt_tokens=max_prompt_tokens or default_max_prompt_tokens(config, max_new_tokens=max_new_tokens),
+        max_prompt_tokens=max_prompt_tokens,
         positions=positions_of(config),
     )
 

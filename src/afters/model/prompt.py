@@ -247,10 +247,10 @@ def positions_of(config: dict[str, Any]) -> int | None:
     return int(found) if found else None
 
 
-def default_max_prompt_tokens(config: dict[str, Any], *, max_new_tokens: int) -> int:
+def default_max_prompt_tokens(config: dict[str, Any], *, max_new_tokens: int, virtual_tokens: int = 0) -> int:
     """Return how many tokens a prompt may have when the study does not say."""
     positions = config.get("n_positions") or config.get("max_position_embeddings")
     if not positions:
         return DEFAULT_MAX_PROMPT_TOKENS
-    room = int(positions) - (0 if config.get("is_encoder_decoder") else max_new_tokens)
+    room = int(positions) - virtual_tokens - (0 if config.get("is_encoder_decoder") else max_new_tokens)
     return max(1, min(room, DEFAULT_MAX_PROMPT_TOKENS))

@@ -79,7 +79,10 @@ def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell
     with collected(problems):
         base = files.find(study.model.base, relative_to=files_in)
         prompter = prompter_of(
-            base, max_prompt_tokens=study.model.max_prompt_tokens, max_new_tokens=study.judge.max_new_tokens
+            base,
+            max_prompt_tokens=study.model.max_prompt_tokens,
+            max_new_tokens=study.judge.max_new_tokens,
+            virtual_tokens=study.train.virtual_tokens,
         )
         check_fit(base, study.train)
     with collected(problems):

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from afters import __version__
 from afters.errors import SettingsError
 from afters.evaluate import evaluate
@@ -102,13 +104,23 @@ def prepare(module: Any, settings: TrainSettings, *, seed: int) -> Any:
     if settings.method == "full":
         freeze(module, parts=settings.frozen)
         return module
-    import torch
-
-    from afters.model.adapters import wrap
-
     with torch.random.fork_rng():
         torch.manual_seed(number(seed, "adapter"))
-        return wrap(module, **settings.lora.model_dump())
+        return _adapted(module, settings)
+
+
+def _adapted(module: Any, settings: TrainSettings) -> Any:
+    from afters.model import adapters
+
+    match settings.method:
+        case "ia3":
+            return adapters.wrap_ia3(module, **settings.ia3.model_dump())
+        case "lora" | "rslora" | "dora":
+            return adapters.wrap(module, **settings.lora.model_dump(), method=settings.method)
+        case "prompt" | "prefix":
+            return adapters.wrap_virtual(module, **settings.virtual.model_dump(), method=settings.method)
+        case "full":
+            raise AssertionError("all weights learn: nothing is put around them")
 
 
 def _validator(work: Work, loaded: Loaded) -> tuple[Validate | None, bool]:
@@ -170,11 +182,18 @@ def _leave(work: Work, module: Any) -> None:
 def _write_model(work: Work, module: Any, draft: Path) -> None:
     import torch
 
-    config = files.config(work.base)
-    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    if work.study.train.method == "full":
-        module = module.to(getattr(torch, stored))
-    module.save_pretrained(draft)
+    settings, config = work.study.train, files.config(work.base)
+    if settings.method == "full" or settings.merge:
+        stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+        if settings.merge:
+            from afters.model.adapters import merge
+
+            module = merge(module)
+        module.to(getattr(torch, stored)).save_pretrained(draft)
+    else:
+        from afters.model.adapters import save
+
+        save(module, draft, base=work.study.model.base, weights=files.weights_hash(work.base))
     for name in files.TOKENIZER_FILES:
         if (work.base / name).is_file():
             shutil.copyfile(work.base / name, draft / name)

@@ -9,22 +9,48 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
+LOW_RANK = ("lora", "rslora", "dora")
+
+VIRTUAL = ("prompt", "prefix")
+
 DecayRate = Annotated[float, Field(ge=0, lt=1)]
 
 
 class LoraSettings(BaseModel):
-    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685)."""
+    """Low-rank adapters: LoRA (Hu et al. 2021, arXiv:2106.09685), rsLoRA and DoRA."""
 
     model_config = FROZEN
 
     rank: int = Field(16, ge=1)
     """Inner width of an adapter's two matrices."""
     alpha: float = Field(32.0, gt=0)
-    """The adapter's update is scaled by alpha / rank."""
+    """The adapter's update is scaled by alpha / rank; by alpha / sqrt(rank) in rsLoRA."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of an adapter's inputs dropped while training."""
     targets: tuple[str, ...] = Field(("all-linear",), min_length=1)
     """Names of the layers to adapt, or just "all-linear"."""
+
+
+class Ia3Settings(BaseModel):
+    """Factors of activations: IA3 (Liu et al. 2022, arXiv:2205.05638)."""
+
+    model_config = FROZEN
+
+    targets: tuple[str, ...] = ()
+    """Names of the layers whose outputs get factors; none given: keys, values and feed-forward, as peft knows them."""
+    feedforward: tuple[str, ...] = ()
+    """Those of the targets whose inputs get the factors instead."""
+
+
+class VirtualSettings(BaseModel):
+    """Virtual tokens: prompt tuning (Lester et al. 2021, arXiv:2104.08691), prefix tuning (Li and Liang 2021)."""
+
+    model_config = FROZEN
+
+    tokens: int = Field(20, ge=1)
+    """How many stand in front of every prompt."""
+    hidden: int | None = Field(None, ge=1)
+    """Prefix tuning: inner width of the network that makes the prefix while it learns; none when not given."""
 
 
 class TrainSettings(BaseModel):
@@ -32,8 +58,12 @@ class TrainSettings(BaseModel):
 
     model_config = FROZEN
 
-    method: Literal["full", "lora"] = "full"
-    """Teach all weights, or a LoRA adapter."""
+    method: Literal["full", "lora", "rslora", "dora", "ia3", "prompt", "prefix"] = "full"
+    """Teach all weights; or an adapter: LoRA, rsLoRA (arXiv:2312.03732: high ranks still learn), DoRA
+    (arXiv:2402.09353: lengths learn apart), IA3, prompt tuning or prefix tuning. The last three, which teach few
+    numbers, want a learning rate ten to a hundred times as high."""
+    merge: bool = False
+    """Work the adapter into the weights in the end and leave a whole model, not the adapter."""
     frozen: tuple[str, ...] = ()
     """Parts of the model that stay as they are, by the names of their weights, as "encoder" or "shared"."""
     gradient_checkpointing: bool = False
@@ -71,7 +101,16 @@ class TrainSettings(BaseModel):
     patience: int | None = Field(None, ge=1)
     """Stop after so many validations without a better one; never, when not given."""
     lora: LoraSettings = LoraSettings()
-    """The adapter, when method = "lora"."""
+    """The adapter, when method = "lora", "rslora" or "dora"."""
+    ia3: Ia3Settings = Ia3Settings()
+    """The adapter, when method = "ia3"."""
+    virtual: VirtualSettings = VirtualSettings()
+    """The virtual tokens, when method = "prompt" or "prefix"."""
+
+    @property
+    def virtual_tokens(self) -> int:
+        """How many virtual tokens stand in front of every prompt."""
+        return self.virtual.tokens if self.method in VIRTUAL else 0
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -81,8 +120,23 @@ class TrainSettings(BaseModel):
         return self
 
     def _contradictions(self) -> Iterator[str]:
+        if self.lora != LoraSettings() and self.method not in LOW_RANK:
+            yield f'the table lora only with method = "lora", "rslora" or "dora" (here "{self.method}"): remove it'
+        if self.ia3 != Ia3Settings() and self.method != "ia3":
+            yield f'the table ia3 only with method = "ia3" (here "{self.method}"): remove it'
+        if self.virtual != VirtualSettings() and self.method not in VIRTUAL:
+            yield f'the table virtual only with method = "prompt" or "prefix" (here "{self.method}"): remove it'
+        if self.virtual.hidden is not None and self.method == "prompt":
+            yield 'virtual.hidden only with method = "prefix": remove it'
+        if not set(self.ia3.feedforward) <= set(self.ia3.targets):
+            yield "every one of ia3.feedforward among ia3.targets as well: add it there, or remove it"
+        if self.merge and self.method not in (*LOW_RANK, "ia3"):
+            why = "all weights learn" if self.method == "full" else "virtual tokens are no weights of the base"
+            yield f'merge only with method = "lora", "rslora", "dora" or "ia3" ({why}): remove it'
         if self.method != "full" and self.frozen:
             yield 'frozen only with method = "full" (an adapter leaves all of the base as it is): remove it'
+        if self.gradient_checkpointing and self.method == "prefix":
+            yield 'gradient_checkpointing not with method = "prefix" (each layer would forget it): remove it'
         if self.optimizer == "adafactor" and self.betas != (0.9, 0.999):
             yield 'betas only with optimizer = "adamw" (Adafactor has a decay of its own): remove them'
         if self.optimizer == "adafactor" and self.scale_parameter:

@@ -11,8 +11,10 @@ import pytest
 
 from afters.config import read_study
 from afters.errors import InputError
+from afters.model import files
 from afters.runfolder import RunFolder
 from afters.study.run import run
+from afters.study.teaching import check_fit
 
 HOUSE = Path(__file__).resolve().parents[1]
 
@@ -41,7 +43,9 @@ def write_dialogues(folder: Path) -> None:
 
 
 def test_every_study_in_examples_is_tested_here() -> None:
-    assert {path.name for path in (HOUSE / "examples").glob("*.toml")} == {"dialogsum.toml", "own-csv.toml"}
+    assert {path.name for path in (HOUSE / "examples").glob("*.toml")} == {
+        *("adapter.toml", "dialogsum.toml", "own-csv.toml")
+    }
 
 
 def test_the_example_of_one_s_own_csv_runs(tmp_path: Path) -> None:
@@ -49,6 +53,19 @@ def test_the_example_of_one_s_own_csv_runs(tmp_path: Path) -> None:
     study = read_study(HOUSE / "examples" / "own-csv.toml", changes=SMALL)
     told = run(study, out=tmp_path / "run", folder=tmp_path)
     assert told.headline.metric == "exact_match" and (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_example_of_an_adapter_runs_and_leaves_a_whole_model(tmp_path: Path) -> None:
+    write_tickets(tmp_path / "tickets.csv")
+    run(read_study(HOUSE / "examples" / "adapter.toml", changes=SMALL), out=tmp_path / "run", folder=tmp_path)
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
+    assert not (tmp_path / "run" / "model" / "adapter_config.json").is_file()
+
+
+def test_the_example_of_an_adapter_fits_the_embedded_base() -> None:
+    study = read_study(HOUSE / "examples" / "adapter.toml")
+    check_fit(files.find(study.model.base), study)
 
 
 def test_the_dialogsum_example_runs_on_rows_of_its_shape(tmp_path: Path) -> None:

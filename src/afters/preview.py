@@ -42,7 +42,7 @@ def preview(study: Study, *, folder: Path, rows: int = 2, strict: bool = False, 
         max_new_tokens=study.judge.max_new_tokens,
         virtual_tokens=study.train.virtual_tokens,
     )
-    check_fit(base, study.train)
+    check_fit(base, study)
     tasks = read_tasks(study, folder=folder, strict=strict)
     encode(tasks, prompter, study)
     for task in tasks:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from afters.errors import InputError, SettingsError, raise_together, unknown
 
@@ -45,8 +46,14 @@ def freeze(module: nn.Module, *, parts: Sequence[str]) -> None:
 
 def count(module: nn.Module) -> Trained:
     """Count the weights that learn, and all of them."""
-    sizes = [(weight.numel(), weight.requires_grad) for weight in module.parameters()]
+    sizes = [(_size(weight), weight.requires_grad) for weight in module.parameters()]
     return Trained(sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes))
+
+
+def _size(weight: Tensor) -> int:
+    """Return how many numbers a weight has; bitsandbytes packs two of 4 bits into each byte that it shows."""
+    packed = getattr(weight, "quant_state", None)
+    return math.prod(packed.shape) if packed is not None else weight.numel()
 
 
 def _below(name: str, part: str) -> bool:

@@ -23,6 +23,7 @@ from afters.model.causal import Causal
 from afters.model.dropout import cheapen
 from afters.model.network import Network
 from afters.model.prompt import Prompter, default_max_prompt_tokens, positions_of
+from afters.model.quantised import in_four_bits
 from afters.model.seq2seq import Seq2Seq
 
 Precision = Literal["bf16", "fp32"]
@@ -51,6 +52,7 @@ def load(
     adapter: Path | None = None,
     max_prompt_tokens: int | None = None,
     max_new_tokens: int = 64,
+    quantised: Literal["4bit"] | None = None,
 ) -> Loaded:
     """Load the model in `folder`, on the GPU when there is one.
 
@@ -65,6 +67,7 @@ def load(
         adapter: the folder of a peft adapter to put on the model.
         max_prompt_tokens: a longer prompt loses shots, then text; None: what the model's positions allow.
         max_new_tokens: room to leave for the answer where prompt and answer share positions.
+        quantised: hold the large matrices in 4 bits, on a GPU; they can be asked and adapted, never changed.
     """
     config = files.config(folder)
     if adapter is not None:
@@ -75,7 +78,8 @@ def load(
     dtype = torch.bfloat16 if chosen == "bf16" and not for_training else torch.float32
     # PyTorch's fused attention has no fast path on a processor where a bias that depends on distance learns.
     biased = for_training and device.type == "cpu" and "relative_attention_num_buckets" in config
-    module = _module(folder, kind, dtype=dtype, **({"attn_implementation": "eager"} if biased else {}))
+    options = {"attn_implementation": "eager"} if biased else in_four_bits() if quantised else {}
+    module = _module(folder, kind, dtype=dtype, **options)
     packs = False
     if for_training and device.type == "cpu":
         module, packs = _made_lean(module, str(config["model_type"]))
@@ -89,7 +93,7 @@ def load(
         "weights": files.weights_hash(folder),
         "tokenizer": files.tokenizer_hash(folder),
         "adapter": files.weights_hash(adapter) if adapter else "none",
-        "precision": chosen,
+        "precision": f"{chosen} over {quantised}" if quantised else chosen,
         "device": device.type,
         "max_prompt_tokens": str(prompter.max_prompt_tokens),
     }

@@ -60,7 +60,14 @@ def base_model(work: Work) -> LanguageModel:
     from afters.model.load import load
 
     settings = work.study.model
-    return Answerer(load(work.base, precision=settings.precision, max_prompt_tokens=work.prompter.max_prompt_tokens))
+    return Answerer(
+        load(
+            work.base,
+            precision=settings.precision,
+            quantised=settings.quantised,
+            max_prompt_tokens=work.prompter.max_prompt_tokens,
+        )
+    )
 
 
 def tuned_model(work: Work) -> LanguageModel:
@@ -74,6 +81,7 @@ def tuned_model(work: Work) -> LanguageModel:
             work.base if is_adapter else work.folder.model,
             adapter=work.folder.model if is_adapter else None,
             precision=work.study.model.precision,
+            quantised=work.study.model.quantised,
             max_prompt_tokens=work.prompter.max_prompt_tokens,
         )
     )

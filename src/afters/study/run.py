@@ -84,7 +84,7 @@ def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell
             max_new_tokens=study.judge.max_new_tokens,
             virtual_tokens=study.train.virtual_tokens,
         )
-        check_fit(base, study.train)
+        check_fit(base, study)
     with collected(problems):
         tasks = read_tasks(study, folder=files_in, strict=strict)
     raise_together(problems)

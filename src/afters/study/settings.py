@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afters.data.task import TaskSettings
 from afters.records import Decoding
@@ -20,6 +20,8 @@ class ModelSettings(BaseModel):
     """The embedded model, a folder, or a hub name."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Of the arithmetic; auto is bf16 where the processor has it natively, fp32 elsewhere."""
+    quantised: Literal["4bit"] | None = None
+    """Hold the base in 4 bits, to be asked and adapted on a GPU; needs the extra afters[gpu]."""
     max_prompt_tokens: int | None = Field(default=None, ge=1)
     """Longer prompts lose shots, then text; when not given, what the model's positions allow."""
 
@@ -68,6 +70,15 @@ class Study(BaseModel):
     """How it is fine-tuned."""
     judge: JudgeSettings = JudgeSettings()
     """How it is asked, before and after alike."""
+
+    @model_validator(mode="after")
+    def _leaves_a_quantised_base_as_it_is(self) -> Self:
+        if self.model.quantised and (self.train.method == "full" or self.train.merge):
+            raise ValueError(
+                "an adapter for a base in 4 bits, whose weights cannot change: set train.method to one and train.merge "
+                "to false, or remove model.quantised"
+            )
+        return self
 
     @property
     def decoding(self) -> Decoding:

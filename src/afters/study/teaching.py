@@ -18,8 +18,10 @@ from afters.model.answering import Answerer
 from afters.model.frozen import count, freeze
 from afters.model.load import Loaded, load, skeleton
 from afters.model.network import Pair
+from afters.model.quantised import check_device
 from afters.model.recompute import recompute
 from afters.seeds import number
+from afters.study.settings import Study
 from afters.study.work import Work
 from afters.train import checkpoint
 from afters.train.loop import train
@@ -42,14 +44,17 @@ def training_key(work: Work) -> dict[str, str]:
         "primary score": ",".join(task.primary for task in work.tasks),
         "seed": str(work.study.seed),
         "precision": work.study.model.precision,
+        "quantised": str(work.study.model.quantised),
         "decoding": str(work.study.decoding),
         "version of afters": __version__,
     }
 
 
-def check_fit(base: Path, settings: TrainSettings) -> None:
-    """Raise what in [train] does not fit the base, by the names and shapes of its weights, before any is read."""
-    prepare(skeleton(base), settings, seed=0)
+def check_fit(base: Path, study: Study) -> None:
+    """Raise what does not fit the base, by the names and shapes of its weights, or this machine, before any is read."""
+    if study.model.quantised:
+        check_device()
+    prepare(skeleton(base), study.train, seed=0)
 
 
 def teach(work: Work) -> None:
@@ -61,6 +66,7 @@ def teach(work: Work) -> None:
         work.base,
         for_training=True,
         precision=work.study.model.precision,
+        quantised=work.study.model.quantised,
         max_prompt_tokens=work.prompter.max_prompt_tokens,
     )
     saved = prepare(loaded.network.module, settings, seed=work.study.seed)

@@ -88,19 +88,41 @@ def check_adapter(adapter: Path, *, base: Path) -> None:
         )
 
 
+def configuration(name: str, *, relative_to: Path | None = None) -> Path | None:
+    """Return the configuration called `name`: a *.json file, or config.json in a folder without weights; or None."""
+    for base in (relative_to, Path()):
+        path = base / name if base is not None else None
+        if path is not None and path.is_file() and path.suffix == ".json":
+            return path
+        if path is not None and (path / "config.json").is_file():
+            return None if _has_weights(path) else path / "config.json"
+    return None
+
+
+def _has_weights(folder: Path) -> bool:
+    """Tell whether a folder holds weights, or an index of weights that are missing."""
+    return any(path.suffix in (".safetensors", *PICKLED) or ".index." in path.name for path in folder.iterdir())
+
+
 def config(folder: Path) -> dict[str, Any]:
     """Return the model's configuration, refused when it asks for code of its own."""
+    return read_config(folder / "config.json")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the configuration in a file, refused when it asks for code of its own."""
+    where = f"{path.parent.name}/{path.name}"
     try:
-        read = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ModelError("config.json is not JSON", where=f"{folder.name}/config.json", received=str(error)) from None
+        raise ModelError(f"{path.name} is not JSON", where=where, received=str(error)) from None
     if not isinstance(read, dict):
-        raise ModelError("config.json is not an object", where=f"{folder.name}/config.json")
+        raise ModelError(f"{path.name} is not an object", where=where)
     code = [key for key in _keys(read) if key == "auto_map" or key.startswith("_attn_implementation")]
     if code:
         raise ModelError(
             f"the configuration asks to run code of its own ('{code[0]}')",
-            where=f"{folder.name}/config.json",
+            where=where,
             hint="Afters never runs a model's own code; use an architecture that transformers carries.",
         )
     return read

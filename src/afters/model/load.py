@@ -72,7 +72,7 @@ def load(
     config = files.config(folder)
     if adapter is not None:
         files.check_adapter(adapter, base=folder)
-    kind = _kind(config, folder)
+    kind = kind_of(config, folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     chosen = resolve_precision(precision, device)
     dtype = torch.bfloat16 if chosen == "bf16" and not for_training else torch.float32
@@ -188,17 +188,24 @@ def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int) -
         ) from None
     return Prompter(
         tokenizer,
-        encoder_decoder=_kind(config, folder) is Seq2Seq,
+        encoder_decoder=kind_of(config, folder) is Seq2Seq,
         max_prompt_tokens=max_prompt_tokens,
         positions=positions_of(config),
     )
 
 
-def _kind(config: dict[str, Any], folder: Path) -> type[Seq2Seq] | type[Causal]:
+def kind_of(config: dict[str, Any], path: Path) -> type[Seq2Seq] | type[Causal]:
+    """Return whether a configuration, which lies at `path`, is of an encoder-decoder or a decoder alone.
+
+    Raises:
+        ModelError: it is of neither, or of nothing that transformers carries.
+    """
     name = str(config.get("model_type"))
     if name in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
         return Seq2Seq
     if name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         return Causal
     known = [*MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES, *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES]
-    raise ModelError(unknown("model_type", name, known), where=f"{folder.name}/config.json")
+    raise ModelError(
+        unknown("model_type", name, known), where=f"{path.name}/config.json" if path.is_dir() else path.name
+    )

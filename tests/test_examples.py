@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def write_dialogues(folder: Path) -> None:
 
 def test_every_study_in_examples_is_tested_here() -> None:
     assert {path.name for path in (HOUSE / "examples").glob("*.toml")} == {
-        *("adapter.toml", "dialogsum.toml", "own-csv.toml")
+        *("adapter.toml", "dialogsum.toml", "from-scratch.toml", "own-csv.toml")
     }
 
 
@@ -74,6 +75,20 @@ def test_the_dialogsum_example_runs_on_rows_of_its_shape(tmp_path: Path) -> None
     told = run(study, out=tmp_path / "run", folder=tmp_path)
     case = told.result("after", task="dialogsum").cases[0]
     assert told.headline.metric == "rouge1" and len(case.examples[0].references) == 3
+
+
+def test_the_example_from_scratch_runs(tmp_path: Path) -> None:
+    shutil.copy(HOUSE / "examples" / "from-scratch.json", tmp_path)
+    lines = [
+        json.dumps({"text": f"Passage {number}: it is cold outside, and it was so yesterday."}) for number in range(60)
+    ]
+    (tmp_path / "passages.jsonl").write_text("\n".join(lines) + "\n")
+    fractions = "task.fractions={train=0.8, validation=0.1, test=0.1}"
+    study = read_study(
+        HOUSE / "examples" / "from-scratch.toml", changes=(*SMALL, "model.tokenizer.vocabulary=400", fractions)
+    )
+    told = run(study, out=tmp_path / "run", folder=tmp_path)
+    assert told.headline.metric == "perplexity" and told.headline.verdict.startswith("improved")
 
 
 @pytest.mark.data

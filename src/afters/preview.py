@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,12 +13,11 @@ from rich.text import Text
 
 from afters.data.dataset import Dataset
 from afters.data.library import from_library, library
-from afters.model import files
 from afters.report.inert import inert
 from afters.report.numbers import count
 from afters.study.fitting import encode
-from afters.study.reading import read_tasks
 from afters.study.settings import Study
+from afters.study.start import start
 
 if TYPE_CHECKING:
     from afters.model.prompt import Prompter
@@ -31,19 +31,9 @@ def preview(study: Study, *, folder: Path, rows: int = 2, strict: bool = False, 
     Raises:
         InputError: everything that a run would find wrong before it loads the model.
     """
-    from afters.model.load import prompter_of
-    from afters.study.teaching import check_fit
-
     console = console or Console()
-    base = files.find(study.model.base, relative_to=folder)
-    prompter = prompter_of(
-        base,
-        max_prompt_tokens=study.model.max_prompt_tokens,
-        max_new_tokens=study.judge.max_new_tokens,
-        virtual_tokens=study.train.virtual_tokens,
-    )
-    check_fit(base, study)
-    tasks = read_tasks(study, folder=folder, strict=strict)
+    with TemporaryDirectory() as draft:
+        tasks, _, prompter, _ = start(study, files_in=folder, strict=strict, draft=Path(draft))
     encode(tasks, prompter, study)
     for task in tasks:
         for side, dataset in (("taught", task.train), ("judged", task.test)):
@@ -54,11 +44,11 @@ def preview(study: Study, *, folder: Path, rows: int = 2, strict: bool = False, 
 def _show_rows(console: Console, prompter: Prompter, dataset: Dataset, *, count: int, title: str, taught: bool) -> None:
     for example in dataset[:count]:
         prompt = prompter.prompt(example)
-        lengths = f"{len(prompt.ids)} tokens to read, {len(prompter.answer(example.references[0]))} to write"
+        lengths = f"{len(prompt.ids)} tokens to read, {len(prompter.taught(example))} to write"
         console.rule(f"{title}: {example.source}, wording '{example.wording}', {lengths}", align="left")
         console.print(_tokens(prompter, prompt.ids, style=READ))
         if taught:
-            console.print(_tokens(prompter, prompter.answer(example.references[0]), style=TAUGHT))
+            console.print(_tokens(prompter, prompter.taught(example), style=TAUGHT))
         else:
             for reference in example.references:
                 console.print(Text(f"reference: {inert(reference)}", style="cyan"))

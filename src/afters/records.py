@@ -19,6 +19,9 @@ Direction = Literal["higher", "lower"]
 Kind = Literal["binary", "case", "corpus"]
 """A metric's kind: right or wrong per Case; a number per Case; only defined over many Cases."""
 
+Objective = Literal["answer", "span_corruption", "continuation"]
+"""What is taught of an Example: its answer; what stood in the holes of its prompt; how its prompt goes on."""
+
 SIGNED = ("dataset", "shots", "decoding", "weights", "adapter", "tokenizer", "precision", "code")
 """What of a Result's identity stands in a signature. `dataset` covers rows, templates and the seed of wordings."""
 
@@ -80,6 +83,10 @@ class Example:
     """Cases of one cluster are resampled together; by default the hash of `content`."""
     variant: str = "original"
     """"original", or which perturbed twin this is."""
+    objective: Objective = "answer"
+    """Other than "answer", the prompt is a text that is hidden in part, and that part is taught and judged."""
+    draw: int = 0
+    """What decides which part that is."""
     meta: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -55,6 +55,8 @@ class Renderer:
             choices=self._choices(row, references[0]),
             group=id,
             cluster=key,
+            objective=self.template.objective,
+            draw=self._draw(id),
         )
 
     def shot(self, row: Mapping[str, Any]) -> Shot:
@@ -97,6 +99,12 @@ class Renderer:
             expected = "one of " + ", ".join(f"'{choice}'" for choice in choices[:10])
             raise DataError("the answer is none of the choices", expected=expected, received=repr(answer[:80]))
         return choices
+
+    def _draw(self, id: str) -> int:
+        """Return what decides which part of a text is hidden: for judged rows the same under every seed."""
+        if self.template.objective == "answer":
+            return 0
+        return seeds.number(self.seed if self.side == "train" else 0, "objective", self.task, id)
 
     def _cuttable(self, row: Mapping[str, Any], prompt: str) -> tuple[int, int] | None:
         """Return where the cuttable column stands in the prompt; None where the template has changed its text."""

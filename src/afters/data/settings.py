@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afters.data.library import from_library
 from afters.data.split import Side
-from afters.data.template import Choices, Template, from_file, from_settings
+from afters.data.template import Choices, Template, Wording, from_file, from_settings
+from afters.records import Objective
 
 TooLong = Literal["error", "drop", "cut"]
 
@@ -67,6 +68,11 @@ class TaskSettings(BaseModel):
     """A template of the library, or the path of a TOML file."""
     wordings: tuple[str, ...] = ()
     """The ways to ask, in Jinja2 over the columns; instead of a template, or instead of its own wordings."""
+    objective: Objective = "answer"
+    """What is taught: an answer; or, of a `text` that nobody has asked anything about, what stood in its holes
+    ("span_corruption", for models with an encoder) or how it goes on ("continuation")."""
+    text: str | None = None
+    """The column of texts for an `objective` without answers; no template, wordings or answer then."""
     answer: str | None = None
     """What is taught, as `{{ summary }}`."""
     choices: Choices | None = None
@@ -114,8 +120,20 @@ class TaskSettings(BaseModel):
 
     @model_validator(mode="after")
     def _asks_something(self) -> TaskSettings:
+        if self.objective != "answer":
+            return self._has_a_text_alone()
+        if self.text is not None:
+            raise ValueError('`text` needs an `objective`: "span_corruption" or "continuation"')
         if self.template is None and not (self.wordings and self.answer):
             raise ValueError("give a `template`, or `wordings` and an `answer`")
+        return self
+
+    def _has_a_text_alone(self) -> TaskSettings:
+        if self.text is None or not self.text.isidentifier():
+            raise ValueError(f"the objective {self.objective} needs `text`, the name of a column of texts")
+        asks = ("template", "wordings", "answer", "choices", "references", "cut", "judge_wording")
+        if given := [name for name in asks if getattr(self, name)]:
+            raise ValueError(f"the objective {self.objective} asks nothing, so it takes no `{given[0]}`")
         return self
 
     def files(self) -> Mapping[str, str]:
@@ -134,6 +152,8 @@ def template_of(settings: TaskSettings, *, folder: Path) -> Template:
     Raises:
         TemplateError: there is no such template, or it is wrong.
     """
+    if settings.text is not None:
+        return _of_text(settings.name, settings.text, settings.objective)
     base: dict[str, Any] = {"name": settings.name}
     if settings.template is not None:
         is_file = settings.template.endswith(".toml")
@@ -146,3 +166,16 @@ def template_of(settings: TaskSettings, *, folder: Path) -> Template:
     )
     template.wording(settings.judge_wording)
     return template
+
+
+def _of_text(name: str, column: str, objective: Objective) -> Template:
+    """Return the template of a text: it is prompt and answer at once, and which part is which the objective says."""
+    return Template(
+        name=name,
+        wordings=(Wording(id="text", prompt=f"{{{{ {column} }}}}"),),
+        answer=f"{{{{ {column} }}}}",
+        choices=f"{{{{ [{column}] }}}}",
+        cut=column,
+        metrics=("perplexity",),
+        objective=objective,
+    )

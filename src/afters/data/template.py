@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from afters.data import sandbox
 from afters.errors import InputError, TemplateError, nearest, raise_together, unknown
+from afters.records import Objective
 
 
 def _list_or_expression(choices: tuple[str, ...] | str) -> tuple[str, ...] | str:
@@ -59,6 +60,8 @@ class Template(BaseModel):
     """Columns of right answers that only judging rows may have; without them the answer is the reference."""
     cut: str | None = None
     """The column that may be shortened when a prompt is too long."""
+    objective: Objective = "answer"
+    """What is taught: the answer, or a part of the prompt, which is then a text and no question."""
     metrics: tuple[str, ...] = ()
     """What suits this kind of answer."""
     primary: str | None = None
@@ -154,6 +157,7 @@ class Template(BaseModel):
     def fingerprint(self) -> str:
         """Return as JSON what decides the rendered text, and none of what is only told."""
         parts = {"wordings", "answer", "choices", "references", "cut"}
+        parts |= {"objective"} if self.objective != "answer" else set()
         return json.dumps(self.model_dump(mode="json", include=parts), sort_keys=True)
 
     def _context(self, row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -38,7 +38,7 @@ class Answerer:
     def loglikelihood(self, examples: Sequence[Example], *, done: Container[str] = ()) -> Iterator[list[Prediction]]:
         """Yield the log-probabilities of every Example's choices, a batch at a time, longest prompts first."""
         prompts = [self._loaded.prompter.prompt(example) for example in examples]
-        choices = [[self._loaded.prompter.choice(text) for text in example.choices] for example in examples]
+        choices = [self._loaded.prompter.choices(example) for example in examples]
         # A row stands in its batch once for each of its choices.
         lengths = [
             Lengths(len(prompt.ids) * len(texts), max(map(len, texts)) * len(texts))

@@ -104,7 +104,7 @@ def load(
 
 def skeleton(folder: Path) -> Any:
     """Return the network of the model in `folder` with the names and shapes of its weights, and no weights."""
-    kind = _kind(files.config(folder), folder)
+    kind = kind_of(files.config(folder), folder)
     auto = AutoModelForSeq2SeqLM if kind is Seq2Seq else AutoModelForCausalLM
     try:
         with torch.device("meta"):

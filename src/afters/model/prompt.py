@@ -21,11 +21,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, takewhile
 from typing import Any, NamedTuple
 
 from afters.errors import ModelError
+from afters.model import objectives
 from afters.model.chat import ChatTemplate, Message, Span, Written
 from afters.records import Example, Shot
+from afters.seeds import stream
 
 DEFAULT_MAX_PROMPT_TOKENS = 1024
 """For models whose positions are relative and have no end, as T5."""
@@ -51,6 +54,13 @@ class _Piece(NamedTuple):
     id: int
     start: int
     end: int
+
+
+class _Text(NamedTuple):
+    """A text of which a part is hidden."""
+
+    prompt: EncodedPrompt
+    hidden: tuple[int, ...]
 
 
 class PromptTooLong(ModelError):
@@ -90,6 +100,8 @@ class Prompter:
 
     def prompt(self, example: Example) -> EncodedPrompt:
         """Encode the prompt; whole shots are dropped, last first, then the cuttable span is cut, until it fits."""
+        if example.objective != "answer":
+            return self._of_text(example).prompt
         if not (example.prompt or example.system or example.shots):
             around = (*self._before, *self._after) if self.encoder_decoder else self._before
             return EncodedPrompt(around or self.end_ids[:1], 0, 0)
@@ -98,6 +110,18 @@ class Prompter:
             if len(ids) <= self.max_prompt_tokens:
                 return EncodedPrompt(ids, shots, 0)
         return self._cut(example, excess=len(ids) - self.max_prompt_tokens)
+
+    def taught(self, example: Example) -> tuple[int, ...]:
+        """Encode what is taught of an Example: its first reference, or the part of its text that is hidden."""
+        if example.objective != "answer":
+            return (*self._of_text(example).hidden, *(self._after or self.end_ids[:1]))
+        return self.answer(example.references[0])
+
+    def choices(self, example: Example) -> tuple[tuple[int, ...], ...]:
+        """Encode what is scored of an Example: each of its choices, or the part of its text that is hidden."""
+        if example.objective != "answer":
+            return (self._of_text(example).hidden,)
+        return tuple(self.choice(text) for text in example.choices)
 
     def answer(self, text: str) -> tuple[int, ...]:
         """Encode an answer with the token that ends it."""
@@ -123,6 +147,45 @@ class Prompter:
     def text(self, ids: Sequence[int]) -> str:
         """Decode an answer; control tokens are left out."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def _of_text(self, example: Example) -> _Text:
+        """Hide a part of an Example's text; what of it does not fit is cut off at its end."""
+        ids = self._plain(example.prompt)
+        room = self.max_prompt_tokens - len(self._before) - len(self._after)
+        if len(ids) > room and example.cuttable is None:
+            raise PromptTooLong(len(ids), limit=room, where=example.source)
+        chance, cut = stream(example.draw), max(0, len(ids) - room)
+        ids = ids[:room]
+        if example.objective == "span_corruption":
+            sentinels = self._sentinels
+            spans = objectives.holes(len(ids), chance=chance, most=len(sentinels) - 1)
+            read, hidden = objectives.with_holes(ids, spans, sentinels=sentinels)
+        elif self.encoder_decoder:
+            read, hidden = objectives.in_two(ids, chance=chance)
+        else:
+            read, hidden = [], list(ids)
+        around = (*self._before, *read, *(self._after if self.encoder_decoder else ()))
+        return _Text(EncodedPrompt(around or self.end_ids[:1], 0, cut), (*self._started, *hidden))
+
+    @property
+    def _started(self) -> tuple[int, ...]:
+        """What a decoder of its own is given before a text."""
+        return self._before if self.encoder_decoder else ()
+
+    @cached_property
+    def _sentinels(self) -> tuple[int, ...]:
+        """The tokens that stand for holes, as T5 names them."""
+        known = self.tokenizer.get_vocab()
+        names = takewhile(known.__contains__, (f"<extra_id_{number}>" for number in count()))
+        sentinels = tuple(known[name] for name in names)
+        if len(sentinels) < 2 or not self.encoder_decoder:
+            raise ModelError(
+                "the model cannot be taught by span corruption",
+                expected="an encoder-decoder whose tokenizer has <extra_id_0>, <extra_id_1>, … as T5's",
+                received="no such tokens" if self.encoder_decoder else "a decoder alone",
+                hint='Take objective = "continuation", or another [model] base.',
+            )
+        return sentinels
 
     def _plain(self, text: str) -> tuple[int, ...]:
         ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids

@@ -20,15 +20,15 @@ AskedLater = Callable[[], LanguageModel]
 
 def ask_before(work: Work, task: TaskAtHand, base: AskedLater) -> dict[str, Result]:
     """Ask the base with every number of shots, on the validation side too, and the nearest-neighbour baseline."""
-    settings = work.study.before
     judged = {}
-    for shots in settings.every:
+    every = _numbers_of_shots(work, task)
+    for shots in every:
         label = "before" if shots == 0 else f"shots={shots}"
         judged[label] = _ask(work, task, base, with_shots(task, task.test, shots), label=label)
-    for shots in settings.every if len(settings.every) > 1 else ():
+    for shots in every if len(every) > 1 else ():
         label = f"validation shots={shots}"
         judged[label] = _ask(work, task, base, with_shots(task, task.validation, shots), label=label)
-    if settings.nearest:
+    if work.study.before.nearest and task.asks:
         judged["nearest"] = _ask(work, task, lambda: NearestNeighbour(task.train), task.test, label="nearest")
     return judged
 
@@ -40,13 +40,16 @@ def ask_after(work: Work, task: TaskAtHand, tuned: AskedLater) -> Result:
 
 def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:
     """Return the number of shots that did best on the validation side; of equals, the fewest."""
-    if len(work.study.before.every) == 1:
+    every = _numbers_of_shots(work, task)
+    if len(every) == 1:
         return 0
     sign = 1 if task.primary_metric.direction == "higher" else -1
-    values = {
-        shots: sign * judged[f"validation shots={shots}"].score(task.primary).value for shots in work.study.before.every
-    }
+    values = {shots: sign * judged[f"validation shots={shots}"].score(task.primary).value for shots in every}
     return max(values, key=lambda shots: (values[shots], -shots))
+
+
+def _numbers_of_shots(work: Work, task: TaskAtHand) -> tuple[int, ...]:
+    return work.study.before.every if task.asks else (0,)
 
 
 def with_shots(task: TaskAtHand, rows: Dataset, shots: int) -> Dataset:

@@ -116,8 +116,8 @@ def _read(example: Example, side: Side, prompter: Prompter, *, may_cut: bool, an
     if prompt.tokens_cut and not may_cut:
         whole = len(prompt.ids) + prompt.tokens_cut
         return Long(side, example.source, "prompt", whole, prompter.max_prompt_tokens)
-    answer = prompter.answer(example.references[0])
-    longest = max([len(answer) if answers else 0, *(len(prompter.choice(text)) for text in example.choices)])
+    answer = prompter.taught(example)
+    longest = max([len(answer) if answers else 0, *map(len, prompter.choices(example))])
     read = 0 if prompter.encoder_decoder else len(prompt.ids)
     if prompter.positions is not None and read + longest > prompter.positions:
         part = "answer" if prompter.encoder_decoder else "prompt and answer"

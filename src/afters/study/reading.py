@@ -20,8 +20,20 @@ def read_tasks(study: Study, *, folder: Path, strict: bool) -> list[TaskAtHand]:
     for settings in study.tasks:
         with collected(problems):
             tasks.append(_read_task(study, settings, folder=folder, strict=strict))
+    with collected(problems):
+        _refuse_a_mean_of_opposites(study, tasks)
     raise_together(problems)
     return tasks
+
+
+def _refuse_a_mean_of_opposites(study: Study, tasks: Iterable[TaskAtHand]) -> None:
+    directions = {task.primary_metric.direction for task in tasks}
+    if len(directions) > 1 and study.train.keep_best_by == "primary":
+        raise SettingsError(
+            "the tasks' primary scores point in different directions, so their mean says nothing",
+            where="[train] keep_best_by",
+            hint='Set keep_best_by = "loss".',
+        )
 
 
 def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool) -> TaskAtHand:
@@ -39,6 +51,13 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
     )
     if not prepared.template.choices:
         _refuse_choices(metrics, task=settings.name)
+    if prepared.template.objective != "answer" and [metric.name for metric in metrics] != ["perplexity"]:
+        raise SettingsError(
+            "a text without a question is judged by how well its hidden part is foreseen",
+            where=f"[[task]] {settings.name}, metrics",
+            expected='["perplexity"]',
+            received=", ".join(metric.name for metric in metrics),
+        )
     names = [name for metric in metrics for name in metric.names]
     primary = prepared.primary or names[0]
     if primary not in names:

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import tomli_w
 
 from afters.compare.change import compare, with_corrections
-from afters.errors import AftersError, InputError, collected, raise_together
+from afters.errors import AftersError
 from afters.metrics.metric import objection
 from afters.model import files
 from afters.records import Comparison, Result
@@ -28,8 +29,8 @@ from afters.report.told import Told
 from afters.runfolder import RunFolder
 from afters.study.asking import ask_after, ask_before, base_model, best_shots, tuned_model
 from afters.study.fitting import encode
-from afters.study.reading import read_tasks
 from afters.study.settings import Study
+from afters.study.start import begin, start
 from afters.study.work import Silent, TaskAtHand, Teller, Work
 
 NOT_MEASURED = (
@@ -72,24 +73,15 @@ def run(
 
 def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell: Teller) -> Work:
     """Check everything that can be checked without a model, then write down what the run is made of."""
-    from afters.model.load import prompter_of
-    from afters.study.teaching import check_fit, training_key
+    from afters.study.teaching import training_key
 
-    problems: list[InputError] = []
-    with collected(problems):
-        base = files.find(study.model.base, relative_to=files_in)
-        prompter = prompter_of(
-            base,
-            max_prompt_tokens=study.model.max_prompt_tokens,
-            max_new_tokens=study.judge.max_new_tokens,
-            virtual_tokens=study.train.virtual_tokens,
-        )
-        check_fit(base, study)
-    with collected(problems):
-        tasks = read_tasks(study, folder=files_in, strict=strict)
-    raise_together(problems)
+    with TemporaryDirectory() as draft:
+        tasks, base, prompter, from_scratch = start(study, files_in=files_in, strict=strict, draft=Path(draft))
+        encode(tasks, prompter, study)
+        if from_scratch:
+            base = begin(study, base, folder=folder)
+            tell.say(f"{study.model.base}: random weights, {len(prompter.tokenizer):,} pieces")
     work = Work(study, folder, tell, tasks, base, prompter)
-    encode(tasks, prompter, study)
     for task in tasks:
         tell.say(_rows_told(task))
     folder.claim("train", training_key(work))

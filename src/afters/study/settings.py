@@ -11,13 +11,25 @@ from afters.records import Decoding
 from afters.train.settings import FROZEN, TrainSettings
 
 
+class TokenizerSettings(BaseModel):
+    """The tokenizer that a model from scratch learns from the study's own teaching rows."""
+
+    model_config = FROZEN
+
+    vocabulary: int = Field(default=8192, ge=1)
+    """How many pieces it has at most: bytes, control tokens, and what merging makes of the text."""
+
+
 class ModelSettings(BaseModel):
     """Which model is improved."""
 
     model_config = FROZEN
 
     base: str = "afters-tiny"
-    """The embedded model, a folder, or a hub name."""
+    """The embedded model, a folder, or a hub name; or a configuration to start from random weights: a JSON file with
+    transformers' own names, or a folder with config.json and no weights."""
+    tokenizer: TokenizerSettings | None = None
+    """Where `base` is a configuration without a tokenizer beside it: the one that is learnt."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Of the arithmetic; auto is bf16 where the processor has it natively, fp32 elsewhere."""
     quantised: Literal["4bit"] | None = None

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from afters import __version__
-from afters.errors import SettingsError
 from afters.evaluate import evaluate
 from afters.model import files
 from afters.model.answering import Answerer
@@ -135,19 +134,12 @@ def _validator(work: Work, loaded: Loaded) -> tuple[Validate | None, bool]:
         return None, True
     if work.study.train.keep_best_by == "loss":
         return _by_loss(work, loaded), False
-    directions = {task.primary_metric.direction for task in work.tasks}
-    if len(directions) > 1:
-        raise SettingsError(
-            "the tasks' primary scores point in different directions, so their mean says nothing",
-            where="[train] keep_best_by",
-            hint='Set keep_best_by = "loss".',
-        )
-    return _by_primary(work, loaded), directions == {"higher"}
+    return _by_primary(work, loaded), work.tasks[0].primary_metric.direction == "higher"
 
 
 def _by_loss(work: Work, loaded: Loaded) -> Validate:
     pairs = [
-        Pair(work.prompter.prompt(example).ids, work.prompter.answer(example.references[0]))
+        Pair(work.prompter.prompt(example).ids, work.prompter.taught(example))
         for task in work.tasks
         for example in task.validation
     ]

@@ -68,6 +68,11 @@ class TaskAtHand:
     """The teaching rows as token ids."""
 
     @property
+    def asks(self) -> bool:
+        """Whether its rows are questions with answers, which can stand as solved examples."""
+        return self.train.template.objective == "answer"
+
+    @property
     def primary_metric(self) -> Metric:
         """The metric that gives the primary score."""
         return next(metric for metric in self.metrics if self.primary in metric.names)

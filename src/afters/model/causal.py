@@ -24,7 +24,9 @@ class Causal:
     def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
         assert all(pair.prompt for pair in pairs), "nothing stands before the first answer token that could tell it"
-        ids, answers, inputs = self._in_line(pairs) if self.packs else self._padded(pairs)
+        # In one line, virtual tokens would stand before the first row alone.
+        in_line = self.packs and not hasattr(self.module, "virtual")
+        ids, answers, inputs = self._in_line(pairs) if in_line else self._padded(pairs)
         # What stands at position t is told by the model at t - 1.
         before = torch.roll(answers, -1, dims=1)
         return losses_at(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 from tiny_models import Tiny
+
+START = "decoder_start_token_id"
 
 STUDY = """
 name = "tickets"
@@ -138,6 +142,17 @@ def test_score_takes_the_different_references_for_labels(folder: Path) -> None:
         (("run", "study.toml", "--strict", "--set", "task.source=broken.jsonl"), "broken.jsonl:3:"),
         (("run", "study.toml", "--strict", "--set", "task.source=unanswered.csv"), "unanswered.csv:4:team"),
         (("run", "study.toml", "--strict", "--set", "task.source=latin.csv"), "the byte 0xe9"),
+        (("run", "study.toml", "--set", "train.learning_rate=0"), "received: 0"),
+        (("run", "study.toml", "--set", "train.learning_rate=nan"), "a finite number"),
+        (("run", "study.toml", "--set", "train.token_budget=1"), "no row fits into a batch"),
+        (("run", "study.toml", "--set", "model.max_prompt_tokens=3"), " tokens, 3 fit"),
+        (("run", "study.toml", "--set", "task.too_long=skip"), "'error', 'drop' or 'cut'"),
+        (("run", "study.toml", "--set", "model.base=misspelt.json"), "did you mean 'd_model'"),
+        (("run", "study.toml", "--set", "model.base=uneven.json"), "not a multiple of the number of attention heads"),
+        (("run", "study.toml", "--set", "model.base=endless"), "names no token that ends a text"),
+        (("run", "study.toml", "--set", "model.base=startless"), "names no token that begins an answer"),
+        (("run", "study.toml", "--out", "tickets.csv"), "'tickets.csv' is a file"),
+        (("run", "study.toml", "--out", "foreign"), "does not say what it was made with"),
         (("report", "nowhere"), "no finished run in 'nowhere'"),
         (("templates", "dialogsom"), "did you mean 'dialogsum'"),
         (("run", "study.toml", "--set", 'task.metrics=["perplexity"]'), "judges choices, and the task has none"),
@@ -152,8 +167,6 @@ def test_score_takes_the_different_references_for_labels(folder: Path) -> None:
 def test_bad_input_ends_with_2_and_one_message(
     folder: Path, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from afters.cli import main
-
     (folder / "empty.csv").write_text("")
     (folder / "two.txt").write_text("a\nb\n")
     (folder / "broken.jsonl").write_text('{"message": "a", "team": "b"}\n' * 2 + '{"message": \n')
@@ -162,15 +175,56 @@ def test_bad_input_ends_with_2_and_one_message(
     (folder / "pickled").mkdir()
     (folder / "pickled" / "config.json").write_text('{"model_type": "t5"}')
     (folder / "pickled" / "pytorch_model.bin").write_bytes(b"")
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["afters", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
+    spoil(folder)
+    code = ending(folder, *words, patch=monkeypatch)
     complaint = capsys.readouterr().err
-    assert ended.value.code == 2
+    assert code == 2
     assert said in complaint
     assert "Traceback" not in complaint
     assert not (folder / "runs").exists()
+
+
+def spoil(folder: Path) -> None:
+    """Put models that cannot be used beside the study, and a run folder with somebody else's checkpoints."""
+    base = Path(tomllib.loads((folder / "study.toml").read_text())["model"]["base"])
+    for name, file, key in (("endless", "tokenizer_config", "eos_token"), ("startless", "config", START)):
+        shutil.copytree(base, folder / name)
+        content = json.loads((folder / name / f"{file}.json").read_text())
+        del content[key]
+        (folder / name / f"{file}.json").write_text(json.dumps(content))
+    (folder / "misspelt.json").write_text('{"model_type": "t5", "d_modle": 16}')
+    (folder / "uneven.json").write_text('{"model_type": "llama", "hidden_size": 18, "num_attention_heads": 4}')
+    (folder / "foreign" / "train" / "checkpoints" / "step-000001").mkdir(parents=True)
+
+
+def test_the_run_folder_of_another_study_is_refused_and_left_as_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("run", "study.toml", "--out", "out", "--json")
+    assert ending(folder, *words, patch=monkeypatch) == 0
+    before = {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+    for change, said in (("seed=5", "another seed"), ("train.clip=2", "another train.clip")):
+        assert ending(folder, *words, "--set", change, patch=monkeypatch) == 2
+        complaint = capsys.readouterr().err
+        assert said in complaint and "--out" in complaint
+    assert before == {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+
+
+def test_a_model_without_a_padding_token_is_taught(folder: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "pad_token" not in json.loads((tiny("gpt2") / "tokenizer_config.json").read_text())
+    words = ("run", "study.toml", "--out", "out", "--json", "--set", f"model.base={tiny('gpt2')}")
+    assert ending(folder, *words, patch=monkeypatch) == 0
+
+
+def ending(folder: Path, *words: str, patch: pytest.MonkeyPatch) -> object:
+    """Run a verb within this process, from `folder`, and return the code it ends with."""
+    from afters.cli import main
+
+    patch.chdir(folder)
+    patch.setattr(sys, "argv", ["afters", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
 
 
 def test_a_fault_of_the_model_folder_is_told_with_the_data_s(folder: Path) -> None:

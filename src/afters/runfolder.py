@@ -84,6 +84,7 @@ class RunFolder:
 
     def claim(self, name: str, settings: Mapping[str, str]) -> None:
         """Note in `name`/key.json what the folder's content was made with; refuse other settings later."""
+        self._check(name)
         made_with = self.read_json(f"{name}/key.json")
         changed = [key for key in sorted({*made_with, *settings}) if made_with.get(key) != settings.get(key)]
         if made_with and changed:
@@ -97,6 +98,22 @@ class RunFolder:
             )
         if not made_with:
             self.write_json(f"{name}/key.json", dict(settings))
+
+    def _check(self, name: str) -> None:
+        """Refuse a path that is no folder, and content that is there without its key."""
+        above = next(path for path in (self.path, *self.path.parents) if path.exists())
+        if not above.is_dir():
+            raise RunFolderError(f"'{above}' is a file", expected="a folder for the run", hint="Name another --out.")
+        folder = self.path / name
+        # A draft is what an interrupted first run may have left.
+        kept = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+        if kept and not (folder / "key.json").is_file():
+            raise RunFolderError(
+                "this folder holds a run that does not say what it was made with",
+                where=str(folder),
+                received=kept[0].name,
+                hint="Give the new run its own folder with --out, or remove this one.",
+            )
 
     def answers(self, identity: Mapping[str, str]) -> tuple[dict[str, Prediction], Callable[[list[Prediction]], None]]:
         """Return the answers known so far under this identity, and a function that keeps more of them."""

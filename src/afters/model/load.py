@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
@@ -186,12 +186,26 @@ def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int) -
         raise ModelError(
             "the tokenizer cannot be read", where=folder.name, received=f"{type(error).__name__}: {error}"
         ) from None
+    _begins_an_answer(config, folder)
     return Prompter(
         tokenizer,
         encoder_decoder=kind_of(config, folder) is Seq2Seq,
         max_prompt_tokens=max_prompt_tokens,
         positions=positions_of(config),
     )
+
+
+def _begins_an_answer(config: dict[str, Any], folder: Path) -> None:
+    """Refuse an encoder-decoder that does not say what its decoder reads first."""
+    name = "decoder_start_token_id"
+    if kind_of(config, folder) is Seq2Seq and config.get(name) is None:
+        if getattr(CONFIG_MAPPING[config["model_type"]](), name, None) is None:
+            raise ModelError(
+                "the model names no token that begins an answer",
+                where=f"{folder.name}/config.json",
+                expected=name,
+                hint="Add it as the model was taught with it; for a T5 it is the padding token, 0.",
+            )
 
 
 def kind_of(config: dict[str, Any], path: Path) -> type[Seq2Seq] | type[Causal]:

@@ -223,7 +223,8 @@ class Prompter:
             controls = self._control_ids()
             ends = [token for token in closing if token in controls][:1] + ends
         if ends[0] is None:
-            raise ModelError("the tokenizer names no token that ends a text", expected="eos_token")
+            hint = "Name it in the folder's tokenizer_config.json, as the model was taught with it."
+            raise ModelError("the tokenizer names no token that ends a text", expected="eos_token", hint=hint)
         return tuple(dict.fromkeys(end for end in ends if end is not None))
 
     def _encode(self, example: Example, question: str, shots: Sequence[Shot]) -> tuple[int, ...]:

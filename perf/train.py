@@ -91,6 +91,10 @@ CONTESTS = {
 }
 
 
+class Silent(RuntimeError):
+    """A trainer has ended without an answer."""
+
+
 class Process:
     """A trainer in a process of its own, asked over its pipes."""
 
@@ -120,7 +124,7 @@ class Process:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("a trainer ended without an answer; run perf/trainers.py by hand to see why")
+            raise Silent("a trainer ended without an answer; run perf/trainers.py by hand to see why")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -204,11 +208,15 @@ def tuned(peer: Peer, field: Field, *, rows: int) -> str:
     """Print the peer's grid, and return the name of its best settings."""
     seconds = {}
     for name, options in peer.grid.items():
-        process = field.process(peer.trainer, options)
-        process.teach(field.draw(32, seed=90), seed=1)
-        seconds[name] = process.teach(field.draw(rows, seed=91), seed=1)["seconds"]
+        process, told = field.process(peer.trainer, options), "fails"
+        try:
+            process.teach(field.draw(32, seed=90), seed=1)
+            seconds[name] = process.teach(field.draw(rows, seed=91), seed=1)["seconds"]
+            told = f"{rows / seconds[name]:.1f} rows/s"
+        except Silent:
+            pass
         process.end()
-        print(f"  {peer.trainer} {version_of(peer.trainer)}, {name}: {rows / seconds[name]:.1f} rows/s", flush=True)
+        print(f"  {peer.trainer} {version_of(peer.trainer)}, {name}: {told}", flush=True)
     return min(seconds, key=seconds.__getitem__)
 
 
@@ -273,6 +281,7 @@ def losses(peer: Peer, field: Field, *, rows: int, seeds: int = 3) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("contests", nargs="*", metavar="contest", help="t5, decoder; both when none is named")
+    parser.add_argument("--peer", help="only this one: Seq2SeqTrainer, Trainer, SFTTrainer")
     parser.add_argument("--quick", action="store_true", help="one round of few rows, untuned, under 50 seconds")
     parser.add_argument("--losses", action="store_true", help="compare what was learnt, not how fast")
     parser.add_argument("--json", action="store_true", help="print one JSON object, last")
@@ -282,9 +291,10 @@ def main() -> None:
         for name in options.contests or CONTESTS:
             contest, field = CONTESTS[name], Field(*prepare(name, Path(folder)))
             print(contest.name, flush=True)
-            for peer in contest.peers[:1] if options.quick or options.losses else contest.peers:
+            peers = [peer for peer in contest.peers if options.peer in (None, peer.trainer)]
+            for peer in peers[:1] if options.quick or options.losses else peers:
                 if options.losses:
-                    found = losses(peer, field, rows=2000)
+                    found = losses(peer, field, rows=640)
                     print(f"  apart by {found['apart']:+.4f} nats", flush=True)
                 else:
                     found = duel(peer, field, rounds=1 if options.quick else 5, quick=options.quick)

@@ -261,6 +261,11 @@ def test_equal_adapters_are_saved_as_equal_files(tiny: Tiny, tmp_path: Path) -> 
     save(wrapped, tmp_path, base="llama", weights="0")
     told = json.loads((tmp_path / "adapter_config.json").read_text())
     assert told["target_modules"] == ["down_proj", "q_proj", "up_proj", "v_proj"]
+    module = load(tiny("llama")).network.module
+    own = wrap_ia3(module, targets=("down_proj", "up_proj", "q_proj"), feedforward=("up_proj", "down_proj"))
+    save(own, tmp_path / "ia3", base="llama", weights="0")
+    told = json.loads((tmp_path / "ia3" / "adapter_config.json").read_text())
+    assert told["feedforward_modules"] == ["down_proj", "up_proj"]
 
 
 def test_an_adapter_of_another_base_is_refused_and_both_are_named(tiny: Tiny, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import PeftModel, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from tiny_models import Kind, Tiny
 from torch import Tensor
 from transformers import (
@@ -19,6 +19,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from afters.errors import ModelError
 from afters.model import files
 from afters.model.adapters import save, wrap_virtual
 from afters.model.frozen import count
@@ -175,6 +176,26 @@ def test_a_prefix_has_the_shape_of_the_decoder_s_heads() -> None:
     wrapped = wrap_virtual(module, method="prefix", tokens=5)
     assert count(wrapped).trained == 5 * 2 * 2 * 12
     assert module(input_ids=torch.tensor([[5, 6]]), labels=torch.tensor([[7, 1]])).loss.isfinite()
+
+
+def test_an_adapter_of_peft_s_own_settings_is_put_on(tiny: Tiny, tmp_path: Path) -> None:
+    """For a T5 peft keeps as many tokens again, which nothing reads."""
+    base = AutoModelForSeq2SeqLM.from_pretrained(tiny("t5"))
+    theirs = get_peft_model(base, PromptTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=3)).eval()
+    theirs.save_pretrained(tmp_path)
+    loaded = load(tiny("t5"), precision="fp32", adapter=tmp_path)
+    with torch.no_grad():
+        found = [loaded.network.token_losses([pair]).mean().item() for pair in ROWS]
+        assert found == pytest.approx([loss_of(theirs, pair).item() for pair in ROWS], rel=1e-5)
+
+
+def test_virtual_tokens_of_another_kind_are_refused(tiny: Tiny, tmp_path: Path) -> None:
+    base = AutoModelForSeq2SeqLM.from_pretrained(tiny("t5"))
+    config = PromptEncoderConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=3, encoder_hidden_size=4)
+    get_peft_model(base, config).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="virtual tokens cannot be put in place") as caught:
+        load(tiny("t5"), adapter=tmp_path)
+    assert caught.value.received == "P_TUNING"
 
 
 def test_a_skeleton_takes_them_too(tiny: Tiny) -> None:

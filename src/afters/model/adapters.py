@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from peft import IA3Config, LoraConfig, PeftConfig, PeftModel, TaskType, get_peft_model, get_peft_model_state_dict
+from peft import (
+    IA3Config,
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    PeftType,
+    TaskType,
+    get_peft_model,
+    get_peft_model_state_dict,
+)
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import safe_open
 from torch import Tensor, nn
@@ -102,9 +111,10 @@ def save(adapted: Any, folder: Path, *, base: str, weights: str) -> None:
     """
     config = adapted.peft_config["default"]
     config.base_model_name_or_path = base
-    if isinstance(getattr(config, "target_modules", None), set):
-        # A set comes out in another order in every process, and equal runs must give equal files.
-        config.target_modules = sorted(config.target_modules)
+    for name, value in vars(config).items():
+        if isinstance(value, set):
+            # It would come out in another order in every process, and equal runs must give equal files.
+            setattr(config, name, sorted(value))
     adapted.save_pretrained(folder, save_embedding_layers=False)
     (folder / files.MADE_FOR).write_text(json.dumps({"name": base, "weights": weights}) + "\n")
 
@@ -119,7 +129,15 @@ def put_on(module: Any, adapter: Path) -> Any:
             "the adapter does not fit its base", where=adapter.name, received=f"{type(error).__name__}: {error}"
         ) from None
     _check_places(adapted, adapter)
-    if adapted.active_peft_config.is_prompt_learning:
+    config = adapted.active_peft_config
+    if config.is_prompt_learning and config.peft_type not in (PeftType.PROMPT_TUNING, PeftType.PREFIX_TUNING):
+        raise ModelError(
+            "these virtual tokens cannot be put in place",
+            where=adapter.name,
+            expected="prompt tuning or prefix tuning",
+            received=config.peft_type.value,
+        )
+    if config.is_prompt_learning:
         stand_in_front(adapted)
     return adapted.get_base_model()
 

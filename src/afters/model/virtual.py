@@ -84,7 +84,7 @@ class _Door(NamedTuple):
             positions = positions + self.tokens
         if first:
             read = self.base.get_input_embeddings()(named["input_ids"])  # (rows, time, width)
-            virtual = self.adapted.get_prompt(batch_size=len(read)).to(read.dtype)
+            virtual = self.adapted.get_prompt(batch_size=len(read))[:, : self.tokens].to(read.dtype)
             named |= {"input_ids": None, "inputs_embeds": torch.cat([virtual, read], dim=1)}
             if positions is not None:
                 before = torch.arange(self.tokens, device=positions.device).expand(len(positions), -1)

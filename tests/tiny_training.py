@@ -14,6 +14,7 @@ from torch import Tensor
 
 from afters.model.load import Loaded, Precision, load
 from afters.model.network import Pair
+from afters.model.parallel import ALONE, Processes
 from afters.train import checkpoint
 from afters.train.loop import Trained, train
 from afters.train.loss import mean_loss
@@ -42,6 +43,7 @@ def teach(
     higher_is_better: bool = False,
     precision: Precision = "fp32",
     tell: Callable[[str], None] = lambda line: None,
+    processes: Processes = ALONE,
     **settings: Any,
 ) -> Trained:
     """Train, with dropout as the model has it, in micro-batches, with checkpoints after steps 3, 6, 9 and 12.
@@ -51,7 +53,7 @@ def teach(
     chosen = {"epochs": 2, "batch_rows": 4, "token_budget": 48, "window_steps": 2, "learning_rate": 0.01}
 
     def by_loss(step: int) -> float:
-        return mean_loss(loaded.network, PAIRS[::5], tokens=100, precision="fp32")
+        return mean_loss(loaded.network, PAIRS[::5], tokens=100, precision="fp32", processes=processes)
 
     return train(
         loaded.network,
@@ -64,6 +66,7 @@ def teach(
         higher_is_better=higher_is_better,
         on_step=on_step,
         tell=tell,
+        processes=processes,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json as json_text
+import os
 import signal
 import sys
 import time
@@ -64,10 +65,13 @@ def demo(
 def run(study: StudyFile, out: Out = None, changes: Changes = None, strict: Strict = False, json: Json = False) -> None:
     """Ask, fine-tune, ask again, compare, report. Run it again to go on where it was interrupted."""
     from afters.config import read_study
+    from afters.study.run import follow
     from afters.study.run import run as run_study
 
     settings = read_study(study, changes=changes or ())
     folder = out or Path("runs") / settings.name
+    if _is_follower():
+        return follow(settings, out=folder, folder=study.parent, strict=strict)
     told = run_study(settings, out=folder, folder=study.parent, strict=strict, tell=_Shell(quiet=json))
     _tell(told, folder, json=json)
 
@@ -230,6 +234,11 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
 def _complain(text: str, *, code: int) -> NoReturn:
     print(f"afters: {text}", file=sys.stderr)
     sys.exit(code)
+
+
+def _is_follower() -> bool:
+    """Tell whether torchrun has started this process beside a first one, which alone writes and tells."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK") != "0"
 
 
 def _two_sides(words: list[str]) -> tuple[list[str], list[str]]:

@@ -59,7 +59,7 @@ def evaluate(
     predictions = dict(known or {})
     began = time.perf_counter()
     on_answers(len(predictions))
-    for batch in _ask(model, examples, decoding, done=predictions.keys()):
+    for batch in ask(model, examples, decoding, done=predictions.keys()):
         fresh = [prediction for prediction in batch if prediction.example not in predictions]
         keep(fresh)
         predictions.update((prediction.example, prediction) for prediction in fresh)
@@ -180,9 +180,10 @@ def _line_case(number: int, answer: str, references: Sequence[str], choices: tup
     return Case(name, name, (example,), (Prediction(name, answers=(answer,)),))
 
 
-def _ask(
+def ask(
     model: LanguageModel, examples: Sequence[Example], decoding: Decoding, *, done: Iterable[str]
 ) -> Iterable[list[Prediction]]:
+    """Yield the answers to all Examples, a batch at a time: written ones, then those to Examples with choices."""
     answered = frozenset(done)
     closed = [example for example in examples if example.choices]
     opened = [example for example in examples if not example.choices]

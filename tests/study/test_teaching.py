@@ -15,6 +15,7 @@ from tiny_models import Tiny
 from afters.config import study_of
 from afters.errors import ModelError, Problems
 from afters.model import files
+from afters.model.parallel import ALONE
 from afters.runfolder import RunFolder
 from afters.study.asking import base_model, tuned_model
 from afters.study.run import _open
@@ -54,7 +55,7 @@ def study(base: Path, train: dict[str, Any], *, answer: str = "{{ team }}") -> S
 
 
 def opened(chosen: Study, rows: Path, *, out: str = "run", tell: Silent | None = None) -> Work:
-    return _open(chosen, RunFolder(rows / out), files_in=rows, strict=False, tell=tell or Silent())
+    return _open(chosen, RunFolder(rows / out), ALONE, files_in=rows, strict=False, tell=tell or Silent())
 
 
 def test_what_does_not_fit_the_model_is_refused_before_any_work_with_all_else(rows: Path, tiny: Tiny) -> None:

@@ -135,5 +135,5 @@ def test_the_budget_always_falls_until_rows_stand_alone() -> None:
     tokens = ONE_BATCH
     with pytest.raises(SettingsError):
         for _ in range(20):
-            tokens, before = smaller(PAIRS[:8], tokens=tokens), tokens
+            tokens, before = smaller([PAIRS[:8]], tokens=tokens), tokens
             assert 1 <= tokens < before

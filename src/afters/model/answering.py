@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import torch
 
 from afters.model.batching import Lengths, by_budget
 from afters.model.load import Loaded
 from afters.model.network import Pair
+from afters.model.parallel import ALONE, Processes
 from afters.model.prompt import EncodedPrompt
 from afters.records import ChoiceScore, Decoding, Example, Prediction
 
@@ -20,9 +23,10 @@ TOKEN_BUDGET = 16_384
 class Answerer:
     """The LanguageModel of `model/protocol.py`, over a transformers model."""
 
-    def __init__(self, loaded: Loaded, *, token_budget: int = TOKEN_BUDGET) -> None:
+    def __init__(self, loaded: Loaded, *, token_budget: int = TOKEN_BUDGET, processes: Processes = ALONE) -> None:
         self._loaded = loaded
         self._budget = token_budget
+        self._processes = processes
         self.identity: Mapping[str, str] = {**loaded.identity, "token_budget": str(token_budget)}
 
     def generate(
@@ -31,9 +35,10 @@ class Answerer:
         """Yield the written answers, a batch at a time, longest prompts first."""
         prompts = [self._loaded.prompter.prompt(example) for example in examples]
         lengths = [Lengths(len(prompt.ids), decoding.max_new_tokens) for prompt in prompts]
-        for batch in by_budget(lengths, tokens=self._budget):
-            if not all(examples[row].id in done for row in batch):
-                yield self._write([examples[row] for row in batch], [prompts[row] for row in batch], decoding)
+        yield from self._shared_out(
+            [batch for batch in by_budget(lengths, tokens=self._budget) if not _known(examples, batch, done)],
+            lambda batch: self._write([examples[row] for row in batch], [prompts[row] for row in batch], decoding),
+        )
 
     def loglikelihood(self, examples: Sequence[Example], *, done: Container[str] = ()) -> Iterator[list[Prediction]]:
         """Yield the log-probabilities of every Example's choices, a batch at a time, longest prompts first."""
@@ -44,11 +49,24 @@ class Answerer:
             Lengths(len(prompt.ids) * len(texts), max(map(len, texts)) * len(texts))
             for prompt, texts in zip(prompts, choices, strict=True)
         ]
-        for batch in by_budget(lengths, tokens=self._budget):
-            if not all(examples[row].id in done for row in batch):
-                yield self._score(
-                    [examples[row] for row in batch], [prompts[row] for row in batch], [choices[row] for row in batch]
-                )
+        yield from self._shared_out(
+            [batch for batch in by_budget(lengths, tokens=self._budget) if not _known(examples, batch, done)],
+            lambda batch: self._score(
+                [examples[row] for row in batch], [prompts[row] for row in batch], [choices[row] for row in batch]
+            ),
+        )
+
+    def _shared_out(
+        self, batches: Sequence[Sequence[int]], answer: Callable[[Sequence[int]], list[Prediction]]
+    ) -> Iterator[list[Prediction]]:
+        """Yield every batch's answers, in order, in every process; in each turn a process answers one batch."""
+        if self._processes.count == 1:
+            yield from map(answer, batches)
+            return
+        for first in range(0, len(batches), self._processes.count):
+            own = batches[first + self._processes.rank : first + self._processes.rank + 1]
+            turn = self._processes.gathered([[asdict(made) for made in answer(batch)] for batch in own])
+            yield from ([_prediction(made) for made in batch] for answered in turn for batch in answered)
 
     def _write(
         self, examples: Sequence[Example], prompts: Sequence[EncodedPrompt], decoding: Decoding
@@ -98,3 +116,13 @@ class Answerer:
             )
             for example, prompt, texts in zip(examples, prompts, choices, strict=True)
         ]
+
+
+def _known(examples: Sequence[Example], batch: Sequence[int], done: Container[str]) -> bool:
+    return all(examples[row].id in done for row in batch)
+
+
+def _prediction(content: Mapping[str, Any]) -> Prediction:
+    """Return what another process has answered."""
+    choices = tuple(ChoiceScore(**choice) for choice in content["choices"])
+    return Prediction(**{**content, "answers": tuple(content["answers"]), "choices": choices})

@@ -1,9 +1,13 @@
-"""Asking before and after: the same prompts, the same decoding, and nothing asked twice."""
+"""Asking before and after: the same prompts, the same decoding, and nothing asked twice.
+
+Where several processes answer together, the first looks up what is known and tells the others what to ask (`Errand`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from afters.compare.change import interval
 from afters.data.dataset import Dataset
@@ -13,6 +17,17 @@ from afters.metrics.metric import Metric
 from afters.model.protocol import LanguageModel
 from afters.records import Result
 from afters.study.work import TaskAtHand, Work
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Who is asked what."""
+
+    model: Literal["base", "tuned", "nearest"]
+    task: str
+    side: Literal["test", "validation"]
+    shots: int
+
 
 AskedLater = Callable[[], LanguageModel]
 """Gives the model when it is called."""
@@ -24,18 +39,19 @@ def ask_before(work: Work, task: TaskAtHand, base: AskedLater) -> dict[str, Resu
     every = _numbers_of_shots(work, task)
     for shots in every:
         label = "before" if shots == 0 else f"shots={shots}"
-        judged[label] = _ask(work, task, base, with_shots(task, task.test, shots), label=label)
+        judged[label] = _ask(work, task, base, Errand("base", task.name, "test", shots), label=label)
     for shots in every if len(every) > 1 else ():
         label = f"validation shots={shots}"
-        judged[label] = _ask(work, task, base, with_shots(task, task.validation, shots), label=label)
+        judged[label] = _ask(work, task, base, Errand("base", task.name, "validation", shots), label=label)
     if work.study.before.nearest and task.asks:
-        judged["nearest"] = _ask(work, task, lambda: NearestNeighbour(task.train), task.test, label="nearest")
+        errand = Errand("nearest", task.name, "test", 0)
+        judged["nearest"] = _ask(work, task, lambda: NearestNeighbour(task.train), errand, label="nearest")
     return judged
 
 
 def ask_after(work: Work, task: TaskAtHand, tuned: AskedLater) -> Result:
     """Ask the tuned model what the base was asked without shots."""
-    return _ask(work, task, tuned, task.test, label="after")
+    return _ask(work, task, tuned, Errand("tuned", task.name, "test", 0), label="after")
 
 
 def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:
@@ -57,6 +73,11 @@ def with_shots(task: TaskAtHand, rows: Dataset, shots: int) -> Dataset:
     return rows.with_shots(shots, pool=task.train) if shots else rows
 
 
+def rows_of(task: TaskAtHand, errand: Errand) -> Dataset:
+    """Return what is asked."""
+    return with_shots(task, task.test if errand.side == "test" else task.validation, errand.shots)
+
+
 def base_model(work: Work) -> LanguageModel:
     """Load the base, ready to be asked."""
     from afters.model.answering import Answerer
@@ -69,7 +90,8 @@ def base_model(work: Work) -> LanguageModel:
             precision=settings.precision,
             quantised=settings.quantised,
             max_prompt_tokens=work.prompter.max_prompt_tokens,
-        )
+        ),
+        processes=work.processes,
     )
 
 
@@ -86,17 +108,20 @@ def tuned_model(work: Work) -> LanguageModel:
             precision=work.study.model.precision,
             quantised=work.study.model.quantised,
             max_prompt_tokens=work.prompter.max_prompt_tokens,
-        )
+        ),
+        processes=work.processes,
     )
 
 
-def _ask(work: Work, task: TaskAtHand, model: AskedLater, rows: Dataset, *, label: str) -> Result:
-    """Return the Result of asking these rows: from the run folder where it stands there, else by asking."""
-    asked = model()
+def _ask(work: Work, task: TaskAtHand, model: AskedLater, errand: Errand, *, label: str) -> Result:
+    """Return the Result of an errand: from the run folder where it stands there, else by asking."""
+    asked, rows = model(), rows_of(task, errand)
     who = identity(asked, rows, work.study.decoding)
     result = work.folder.find_result(who, task=task.name, label=label)
     if result is None:
         known, keep = work.folder.answers(who)
+        if errand.model != "nearest":
+            work.processes.told({"ask": asdict(errand), "done": list(known)})
         with work.tell.stage(f"{task.name}: {label}", len(rows)) as advance:
             result = evaluate(
                 asked,

@@ -13,11 +13,13 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import tomli_w
 
 from afters.compare.change import compare, with_corrections
 from afters.errors import AftersError
+from afters.evaluate import ask
 from afters.metrics.metric import objection
 from afters.model import files
 from afters.records import Comparison, Result
@@ -27,11 +29,14 @@ from afters.report.numbers import count
 from afters.report.page import render
 from afters.report.told import Told
 from afters.runfolder import RunFolder
-from afters.study.asking import ask_after, ask_before, base_model, best_shots, tuned_model
+from afters.study.asking import Errand, ask_after, ask_before, base_model, best_shots, rows_of, tuned_model
 from afters.study.fitting import encode
 from afters.study.settings import Study
 from afters.study.start import begin, start
 from afters.study.work import Silent, TaskAtHand, Teller, Work
+
+if TYPE_CHECKING:
+    from afters.model.parallel import Processes
 
 NOT_MEASURED = (
     "Forgetting: whether the tuned model lost what the base could do on other tasks.",
@@ -56,7 +61,13 @@ def run(
     Raises:
         InputError: something in the study, the data or the model cannot be used; told before any model is loaded.
     """
-    work = _open(study, RunFolder(Path(out)), files_in=Path(folder), strict=strict, tell=tell or Silent())
+    from afters.model.parallel import join
+
+    processes = join()
+    if not processes.first:
+        raise AftersError(f"this is process {processes.rank} of a run: it has to follow the first, by `follow`")
+    work = _open(study, RunFolder(Path(out)), processes, files_in=Path(folder), strict=strict, tell=tell or Silent())
+    _write_down(work)
     base_hash = files.weights_hash(work.base)
     base = functools.cache(lambda: base_model(work))
     before = {task.name: ask_before(work, task, base) for task in work.tasks}
@@ -68,27 +79,60 @@ def run(
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
     tuned = functools.cache(lambda: tuned_model(work))
     after = {task.name: ask_after(work, task, tuned) for task in work.tasks}
-    return _write_up(work, _compare(work, before, after))
+    told = _write_up(work, _compare(work, before, after))
+    processes.told({"end": True})
+    processes.leave()
+    return told
 
 
-def _open(study: Study, folder: RunFolder, *, files_in: Path, strict: bool, tell: Teller) -> Work:
-    """Check everything that can be checked without a model, then write down what the run is made of."""
-    from afters.study.teaching import training_key
+def follow(study: Study, *, out: Path | str, folder: Path | str = ".", strict: bool = False) -> None:
+    """Teach and ask as the first process of a run says, in another that torchrun has started; write nothing.
 
+    The run folder must lie where the first process's lies: the tuned model and the checkpoints are read there.
+    """
+    from afters.model.parallel import join
+    from afters.study.teaching import teach
+
+    processes = join()
+    work = _open(study, RunFolder(Path(out)), processes, files_in=Path(folder), strict=strict, tell=Silent())
+    models = {"base": functools.cache(lambda: base_model(work)), "tuned": functools.cache(lambda: tuned_model(work))}
+    while "end" not in (said := processes.told()):
+        if "teach" in said:
+            models["base"].cache_clear()
+            teach(work)
+        else:
+            errand = Errand(**said["ask"])
+            task = next(task for task in work.tasks if task.name == errand.task)
+            rows = list(rows_of(task, errand))
+            for _ in ask(models[errand.model](), rows, study.decoding, done=said["done"]):
+                pass
+    processes.leave()
+
+
+def _open(study: Study, folder: RunFolder, processes: Processes, *, files_in: Path, strict: bool, tell: Teller) -> Work:
+    """Check everything that can be checked without a model; the first process makes the base of a configuration."""
     with TemporaryDirectory() as draft:
         tasks, base, prompter, from_scratch = start(study, files_in=files_in, strict=strict, draft=Path(draft))
         encode(tasks, prompter, study)
         if from_scratch:
-            base = begin(study, base, folder=folder)
-            tell.say(f"{study.model.base}: random weights, {len(prompter.tokenizer):,} pieces")
-    work = Work(study, folder, tell, tasks, base, prompter)
+            if processes.first:
+                base = begin(study, base, folder=folder)
+                tell.say(f"{study.model.base}: random weights, {len(prompter.tokenizer):,} pieces")
+            base = Path(processes.told(str(base.resolve())))
+    work = Work(study, folder, tell, tasks, base, prompter, processes)
     for task in tasks:
         tell.say(_rows_told(task))
-    folder.claim("train", training_key(work))
-    folder.forget_labels()
-    folder.write("study.toml", tomli_w.dumps(study.plain()))
-    folder.write_json("data.json", {task.name: task.account for task in tasks})
     return work
+
+
+def _write_down(work: Work) -> None:
+    """Write down what the run is made of, and refuse a folder of another one."""
+    from afters.study.teaching import training_key
+
+    work.folder.claim("train", training_key(work))
+    work.folder.forget_labels()
+    work.folder.write("study.toml", tomli_w.dumps(work.study.plain()))
+    work.folder.write_json("data.json", {task.name: task.account for task in work.tasks})
 
 
 def _rows_told(task: TaskAtHand) -> str:

@@ -58,8 +58,10 @@ def check_fit(base: Path, study: Study) -> None:
 
 def teach(work: Work) -> None:
     """Fine-tune, and leave the best model in the run folder; nothing is done when it stands there."""
-    if work.folder.model.is_dir():
-        return
+    if work.processes.first:
+        if work.folder.model.is_dir():
+            return
+        work.processes.told({"teach": True})
     settings = work.study.train
     loaded = load(
         work.base,
@@ -94,8 +96,10 @@ def teach(work: Work) -> None:
             higher_is_better=higher_is_better,
             on_step=on_step,
             tell=work.tell.say,
+            processes=work.processes,
         )
-    _leave(work, saved)
+    if work.processes.first:
+        _leave(work, saved)
 
 
 def prepare(module: Any, settings: TrainSettings, *, seed: int) -> Any:
@@ -144,7 +148,9 @@ def _by_loss(work: Work, loaded: Loaded) -> Validate:
         for example in task.validation
     ]
     budget = work.study.train.token_budget
-    return lambda step: mean_loss(loaded.network, pairs, tokens=budget, precision=loaded.precision)
+    return lambda step: mean_loss(
+        loaded.network, pairs, tokens=budget, precision=loaded.precision, processes=work.processes
+    )
 
 
 def _by_primary(work: Work, loaded: Loaded) -> Validate:
@@ -155,7 +161,7 @@ def _by_primary(work: Work, loaded: Loaded) -> Validate:
         with arithmetic(loaded.device, loaded.precision):
             for task in work.tasks:
                 judged = evaluate(
-                    Answerer(loaded),
+                    Answerer(loaded, processes=work.processes),
                     task.validation,
                     label=f"step {step}",
                     decoding=work.study.decoding,

@@ -15,6 +15,7 @@ from afters.study.settings import Study
 
 if TYPE_CHECKING:
     from afters.model.network import Pair
+    from afters.model.parallel import Processes
     from afters.model.prompt import Prompter
 
 
@@ -89,3 +90,5 @@ class Work:
     base: Path
     """The base model's folder."""
     prompter: Prompter
+    processes: Processes
+    """Who teaches and asks together."""

@@ -19,17 +19,20 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import torch
+from torch import Tensor
 
-from afters.errors import AftersError
+from afters.errors import AftersError, RunFolderError
 from afters.model.load import Precision
 from afters.model.network import Network, Pair
+from afters.model.parallel import ALONE, Processes
 from afters.seeds import number
 from afters.train import checkpoint
-from afters.train.loss import backward
+from afters.train.loss import backward, label_tokens
 from afters.train.optimizer import make_optimizer, set_rate
 from afters.train.order import Order
 from afters.train.schedule import share_of_rate
 from afters.train.settings import TrainSettings
+from afters.train.shares import share_out
 from afters.train.shortage import is_shortage, smaller
 from afters.train.stop import Stop, Stopped, noted
 
@@ -62,6 +65,7 @@ def train(
     higher_is_better: bool = True,
     on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
     tell: Callable[[str], None] = lambda line: None,
+    processes: Processes = ALONE,
 ) -> Trained:
     """Teach the weights of `network` that require a gradient, and leave the best ones in it.
 
@@ -75,10 +79,13 @@ def train(
         validate: judges the network as it stands after a step; the best step by it is kept. None: the last is.
         higher_is_better: whether `validate` gives a score or a loss.
         on_step: is told the step, how many there are, and the loss in nats per answer token.
-        tell: is told, in a line each, what did not go as planned: a damaged checkpoint, a skipped step, too little
+        tell: is told, in a line each, what does not go as planned: a damaged checkpoint, a skipped step, too little
             memory.
+        processes: who computes a step together. Each calls this with the same arguments; only the first writes.
     """
-    return _Run(network, pairs, settings, seed, folder, precision, validate, higher_is_better, on_step, tell).go()
+    return _Run(
+        *(network, pairs, settings, seed, folder, precision, validate, higher_is_better, on_step, tell, processes)
+    ).go()
 
 
 class _Run:
@@ -96,11 +103,12 @@ class _Run:
         higher_is_better: bool,
         on_step: Callable[[int, int, float], None],
         tell: Callable[[str], None],
+        processes: Processes,
     ) -> None:
         self.network, self.pairs, self.settings, self.seed = network, pairs, settings, seed
         self.folder, self.precision, self.validate = folder, precision, validate
         self.sign = 1.0 if higher_is_better else -1.0
-        self.on_step, self.tell = on_step, tell
+        self.on_step, self.tell, self.processes = on_step, tell, processes
         self.weights = {name: weight for name, weight in network.module.named_parameters() if weight.requires_grad}
         self.optimizer = make_optimizer([*self.weights.values()], settings=settings)
         self.order = Order(
@@ -111,9 +119,7 @@ class _Run:
             window_steps=settings.window_steps,
         )
         self.due = _validation_steps(self.order.steps, settings.validations)
-        self.progress, self.best = checkpoint.resume(
-            folder / "checkpoints", weights=self.weights, optimizer=self.optimizer, tell=tell
-        )
+        self.progress, self.best = self._resume()
         self.tokens = self.progress.token_budget or settings.token_budget
         self.saved_step = self.progress.step or None
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
@@ -122,7 +128,8 @@ class _Run:
     def go(self) -> Trained:
         if not self.progress.done:
             logged = self.progress.step - (self.progress.unjudged is not None)
-            with noted() as self.stop, _log(self.folder / "steps.jsonl", after=logged) as log:
+            path = self.folder / "steps.jsonl" if self.processes.first else Path(os.devnull)
+            with noted() as self.stop, _log(path, after=logged) as log:
                 try:
                     self._go_on(log)
                 except Stopped:
@@ -132,9 +139,23 @@ class _Run:
             with torch.no_grad():
                 for name, weight in self.weights.items():
                     weight.copy_(self.best[name])
+        self.processes.spread([*self.weights.values()])
         self.network.module.eval()
         best_step = self.progress.best_step if self.progress.best_step is not None else self.progress.step
         return Trained(self.progress.step, best_step, self.progress.validations, self.progress.skipped)
+
+    def _resume(self) -> tuple[checkpoint.Progress, dict[str, Tensor] | None]:
+        """Take up the newest checkpoint; every process reads it, and only the first keeps the best weights."""
+        progress, best = checkpoint.resume(
+            self.folder / "checkpoints", weights=self.weights, optimizer=self.optimizer, tell=self.tell
+        )
+        if progress.step != self.processes.told(progress.step):
+            raise RunFolderError(
+                "the processes do not see the same checkpoints",
+                where=str(self.folder),
+                hint="Put the run folder on a file system that all machines see.",
+            )
+        return progress, best if self.processes.first else None
 
     def _go_on(self, log: TextIO) -> None:
         if self.progress.unjudged is not None:
@@ -155,30 +176,45 @@ class _Run:
 
         The update is the same but for rounding, and for which units dropout silences: masks are drawn piece by piece.
         """
+        shares = share_out(pairs, processes=self.processes.count)
         while True:
-            try:
-                with self._chance(step):
-                    return backward(
-                        self.network,
-                        pairs,
-                        tokens=self.tokens,
-                        precision=self.precision,
-                        smoothing=self.settings.label_smoothing,
-                        before_each=self.stop.check,
-                    )
-            except (MemoryError, RuntimeError) as error:
-                if not is_shortage(error):
-                    raise
-            # Out here the error is gone, and with it the frames that hold the tensors.
+            loss, short = self._own_gradient(shares[self.processes.rank], step=step, total=label_tokens(pairs))
+            cut, short = self.processes.any(loss is None, short)
+            if cut:
+                self.stop.asked = True
+                raise Stopped
+            if not short:
+                self.processes.add_gradients([*self.weights.values()])
+                return float(sum(self.processes.gathered(loss)))
             self._compute_less_at_once(
-                pairs, during=f"step {step + 1}" if step >= 0 else "the trial of the longest rows"
+                shares, during=f"step {step + 1}" if step >= 0 else "the trial of the longest rows"
             )
 
-    def _compute_less_at_once(self, pairs: Sequence[Pair], *, during: str) -> None:
+    def _own_gradient(self, pairs: Sequence[Pair], *, step: int, total: int) -> tuple[float | None, bool]:
+        """Compute this process's share of a step; return its part of the loss, None if cut, and if memory ran out."""
+        try:
+            with self._chance(step):
+                return backward(
+                    self.network,
+                    pairs,
+                    tokens=self.tokens,
+                    precision=self.precision,
+                    smoothing=self.settings.label_smoothing,
+                    total=total,
+                    before_each=self.stop.check,
+                ), False
+        except Stopped:
+            return None, False  # the others are waiting to hear of it
+        except (MemoryError, RuntimeError) as error:
+            if not is_shortage(error):
+                raise
+            return math.nan, True
+
+    def _compute_less_at_once(self, shares: Sequence[Sequence[Pair]], *, during: str) -> None:
         self.optimizer.zero_grad()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        fewer = smaller(pairs, tokens=self.tokens)
+        fewer = smaller(shares, tokens=self.tokens)
         self.tell(
             f"memory ran out in {during}: it is done again with {fewer:,} tokens at once instead of {self.tokens:,}, "
             "and so is all that follows"
@@ -235,13 +271,15 @@ class _Run:
         if self.validate is None:
             return None
         self.network.module.eval()
+        self.stop.asked |= any(self.processes.any(self.stop.asked))
         with self.stop.at_once():
             value = self.validate(self.progress.step)
         earlier = [self.sign * known for known in self.progress.validations.values() if not math.isnan(known)]
         self.progress.validations[self.progress.step] = value
         if not math.isnan(value) and all(self.sign * value > known for known in earlier):
             self.progress.best_step = self.progress.step
-            self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
+            if self.processes.first:
+                self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
         return value
 
     def _out_of_patience(self) -> bool:
@@ -272,6 +310,8 @@ class _Run:
 
     def _save(self, log: TextIO) -> None:
         """Write a checkpoint, unless one of this step or of a later one stands."""
+        if not self.processes.first:
+            return
         if self.saved_step is not None and self.saved_step >= self.progress.step:
             return
         began = time.monotonic()
@@ -287,7 +327,9 @@ class _Run:
         """Give dropout the stream of its step, and the process its own random state back afterwards."""
         self.network.module.train()
         with torch.random.fork_rng():
-            torch.manual_seed(number(self.seed, "dropout", step))
+            # One process alone draws what the first of several draws.
+            others = () if self.processes.first else (self.processes.rank,)
+            torch.manual_seed(number(self.seed, "dropout", step, *others))
             yield
 
 

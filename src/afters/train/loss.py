@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import zip_longest
 
 import torch
 
 from afters.model.batching import Lengths, by_budget
 from afters.model.load import Precision
 from afters.model.network import Network, Pair
+from afters.model.parallel import ALONE, Processes
 
 
 def micro_batches(pairs: Sequence[Pair], *, tokens: int) -> Iterator[list[Pair]]:
@@ -41,13 +43,15 @@ def backward(
     tokens: int,
     precision: Precision,
     smoothing: float = 0.0,
+    total: int | None = None,
     before_each: Callable[[], None] = lambda: None,
 ) -> float:
     """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats.
 
-    `before_each` is called before each micro-batch, and may end the step by raising.
+    Of a step that is shared out, `pairs` are this process's rows and `total` the label tokens of all; the share of the
+    loss is returned. `before_each` is called before each micro-batch, and may end the step by raising.
     """
-    total = label_tokens(pairs)
+    total = label_tokens(pairs) if total is None else total
     loss = 0.0
     for batch in micro_batches(pairs, tokens=tokens):
         before_each()
@@ -59,13 +63,19 @@ def backward(
 
 
 @torch.no_grad()
-def mean_loss(network: Network, pairs: Sequence[Pair], *, tokens: int, precision: Precision) -> float:
-    """Return the mean loss in nats over all answer tokens of `pairs`, without dropout."""
+def mean_loss(
+    network: Network, pairs: Sequence[Pair], *, tokens: int, precision: Precision, processes: Processes = ALONE
+) -> float:
+    """Return the mean loss in nats over all answer tokens of `pairs`, without dropout.
+
+    Each process computes every so-many-th micro-batch; the sum is taken in their order, and so is one process's.
+    """
     taught = network.module.training
     network.module.eval()
-    loss = 0.0
-    for batch in micro_batches(pairs, tokens=tokens):
+    losses = []
+    for batch in list(micro_batches(pairs, tokens=tokens))[processes.rank :: processes.count]:
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
-            loss += network.token_losses(batch).sum().item()
+            losses.append(network.token_losses(batch).sum().item())
     network.module.train(taught)
-    return loss / label_tokens(pairs)
+    dealt = zip_longest(*processes.gathered(losses), fillvalue=0.0)
+    return float(sum(loss for turn in dealt for loss in turn)) / label_tokens(pairs)

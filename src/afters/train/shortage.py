@@ -21,13 +21,13 @@ def is_shortage(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in SAID)
 
 
-def smaller(pairs: Sequence[Pair], *, tokens: int) -> int:
-    """Return a token budget of half of what the widest micro-batch of several rows took.
+def smaller(shares: Sequence[Sequence[Pair]], *, tokens: int) -> int:
+    """Return a token budget of half of what the widest micro-batch of several rows took, of all processes' shares.
 
     Raises:
         SettingsError: every micro-batch is one row already.
     """
-    batches = list(micro_batches(pairs, tokens=tokens))
+    batches = [batch for pairs in shares for batch in micro_batches(pairs, tokens=tokens)]
     several = [padded_tokens(batch) for batch in batches if len(batch) > 1]
     if not several:
         longest = max(padded_tokens(batch) for batch in batches)

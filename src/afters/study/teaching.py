@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from afters.study.work import Work
 from afters.train import checkpoint
 from afters.train.loop import train
 from afters.train.loss import arithmetic, mean_loss
+from afters.train.memory import plan
 from afters.train.order import steps_of
 from afters.train.settings import TrainSettings
 
@@ -76,6 +78,8 @@ def teach(work: Work) -> None:
         work.tell.say(f"teaching {learning.trained:,} of {learning.all:,} weights ({learning.share:.1%})")
     pairs = [pair for task in work.tasks for pair in task.pairs]
     validate, higher_is_better = _validator(work, loaded)
+    if work.processes.first:
+        _plan(work, loaded, pairs)
     steps = steps_of(len(pairs), epochs=settings.epochs, batch_rows=settings.batch_rows)
     with work.tell.stage("teaching", steps) as advance:
         told = 0
@@ -100,6 +104,22 @@ def teach(work: Work) -> None:
         )
     if work.processes.first:
         _leave(work, saved)
+
+
+def _plan(work: Work, loaded: Loaded, pairs: Sequence[Pair]) -> None:
+    """Tell how much memory teaching will take, and keep that in the run folder."""
+    settings = work.study.train
+    rows = math.ceil(settings.batch_rows / work.processes.count)
+    made = plan(
+        loaded.network,
+        pairs,
+        rows=rows,
+        tokens=settings.token_budget,
+        precision=loaded.precision,
+        optimizer=settings.optimizer,
+    )
+    work.folder.write_json("train/memory.json", made.plain())
+    work.tell.say(made.told())
 
 
 def prepare(module: Any, settings: TrainSettings, *, seed: int) -> Any:

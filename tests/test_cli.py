@@ -343,6 +343,19 @@ cli.main()
     assert time.monotonic() - began < 20
 
 
+def test_a_signal_after_the_verb_has_ended_changes_nothing() -> None:
+    code = """
+import atexit, os, signal
+from afters import cli
+
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGTERM))
+cli.app = lambda: None
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def wait_for(path: Path, *, pattern: str = "", seconds: float = 120) -> None:
     """Wait until a file is there, and holds something."""
     until = time.monotonic() + seconds

@@ -205,8 +205,10 @@ def main() -> NoReturn:
             code=2,
         )
     except _Ended as ended:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         _complain(f"{ended}. Run the same command again to go on.", code=ended.code)
+    finally:  # what was to be written stands: a signal that comes while the process is taken down changes nothing
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(0)
 
 

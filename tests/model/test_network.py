@@ -11,6 +11,7 @@ from tiny_models import ENCODER_DECODERS, FAMILIES, Kind, Tiny
 from torch import Tensor
 
 from afters.model import head
+from afters.model.adapters import wrap
 from afters.model.head import head_only_at
 from afters.model.load import Loaded, load
 from afters.model.network import Pair, Unfinished, padded
@@ -268,6 +269,18 @@ def test_what_the_head_does_is_known_for_every_family(tiny: Tiny, kind: Kind) ->
     module: Any = load(tiny(kind), precision="fp32").network.module
     assert head._tried(module, head._Head.of(module))
     assert not module.training
+
+
+def test_an_adapted_head_that_has_learnt_is_known_while_it_trains(tiny: Tiny) -> None:
+    """Its own dropout must not make it look like a head that does more."""
+    module: Any = load(tiny("t5"), precision="fp32", for_training=True).network.module
+    wrap(module, rank=2, alpha=8.0, dropout=0.5, targets=["lm_head"])
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(0.3)
+    assert head._tried(module.train(), head._Head.of(module))
+    assert module.training
 
 
 def test_a_head_that_does_more_is_seen_and_scored_whole(tiny: Tiny) -> None:

@@ -3,8 +3,8 @@
 Weights, gradients and moments are counted. What a forward pass keeps for the backward pass is not guessed from the
 architecture but looked at: a few passes over a handful of tokens tell what each kind of micro-batch would keep, since
 that is a sum of terms in the lengths and in their products. So another attention or another head changes the plan by
-itself; only the head, whose logits live for a moment, has a formula of its own, `head_bytes`. A processor's allocator
-holds more than what lives: `HELD`, measured by perf/memory.py, which is also how it is set anew.
+itself; only the head, whose logits live for a moment, has a formula of its own, `head_bytes`. A processor holds more
+than what lives: `HELD` and `KEPT_BY_LIBRARIES`, measured by perf/memory.py, which is also how they are set anew.
 
 What is not covered: what the process holds before (Python, libraries) and other users of the same device. On Linux a
 processor's memory that runs out ends the process without an error that could be met.
@@ -29,8 +29,11 @@ from afters.train.loss import arithmetic, micro_batches
 LENGTHS = ((16, 8), (32, 8), (48, 8), (16, 16), (16, 24), (32, 16))
 """Of prompt and answer, in the passes that are looked at: six, for the six terms of a polynomial of degree two."""
 
-HELD = {"cpu": 1.5}
-"""How much of a micro-batch's memory the allocator holds for each byte that lives, where blocks come in all sizes."""
+HELD = {"cpu": 0.25}
+"""How much of a micro-batch's memory the allocator holds beyond what lives, where blocks come in all sizes."""
+
+KEPT_BY_LIBRARIES = {"cpu": 300_000_000}
+"""Bytes that a run of any size takes: compiled kernels and their room to work, small blocks that are never joined."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Plan:
     """Of the largest micro-batch."""
     head: int
     """The logits of the largest micro-batch, with their gradients."""
+    held: int
+    """What the allocator and libraries hold beside what lives."""
 
     @property
     def total(self) -> int:
@@ -77,19 +82,21 @@ def plan(
     weights = _bytes_of([*module.parameters(), *module.buffers()])
     learning = [weight for weight in module.parameters() if weight.requires_grad]
     trained = _bytes_of(learning)
-    kept, held = _Kept(network, precision), HELD.get(next(module.parameters()).device.type, 1.0)
+    kept, device = _Kept(network, precision), next(module.parameters()).device.type
     vocabulary = module.get_output_embeddings().weight.shape[0]  # type: ignore[operator]
     widest = max(
         (batch for step in _heaviest_steps(pairs, rows) for batch in micro_batches(step, tokens=tokens)),
         key=lambda batch: kept.bytes_for(batch) + head_bytes(_labels(batch), vocabulary=vocabulary),
     )
+    activations, head = int(kept.bytes_for(widest)), head_bytes(_labels(widest), vocabulary=vocabulary)
     return Plan(
         weights=weights,
         gradients=trained,
         optimizer=2 * trained if optimizer == "adamw" else sum(map(_factors, learning)),
         best=trained,
-        activations=int(held * kept.bytes_for(widest)),
-        head=int(held * head_bytes(_labels(widest), vocabulary=vocabulary)),
+        activations=activations,
+        head=head,
+        held=int(HELD.get(device, 0.0) * (activations + head)) + KEPT_BY_LIBRARIES.get(device, 0),
     )
 
 

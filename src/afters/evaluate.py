@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from afters import __version__
@@ -27,7 +27,7 @@ def identity(model: LanguageModel, dataset: Dataset, decoding: Decoding) -> dict
         **model.identity,
         "dataset": dataset.fingerprint,
         "shots": dataset.shots_fingerprint,
-        "decoding": json.dumps(asdict(decoding), sort_keys=True),
+        "decoding": json.dumps(decoding.plain(), sort_keys=True),
         "code": __version__,
     }
 

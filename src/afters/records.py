@@ -7,8 +7,8 @@ Cases of one Dataset and one model are a Result; two Results make Comparisons.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Row = tuple[float, ...]
 """What a metric observed on one Case: a vector whose sums over Cases are all that the score needs."""
@@ -95,7 +95,28 @@ class Decoding:
     """How an answer is written; part of a Result's identity."""
 
     max_new_tokens: int = 64
-    method: Literal["greedy"] = "greedy"
+    method: Literal["greedy", "beam", "sample"] = "greedy"
+    beams: int = 4
+    """Of beam search: how many beginnings are followed at once."""
+    temperature: float = 1.0
+    """Of sampling: below 1 the likely becomes likelier."""
+    top_p: float = 1.0
+    """Of sampling: tokens are drawn from the fewest that hold this share of the probability (arXiv:1904.09751)."""
+    answers: int = 1
+    """Of sampling: how many answers each prompt gets."""
+    seed: int = 0
+    """Of sampling."""
+    stop: tuple[str, ...] = ()
+    """An answer ends before the first of these."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return what decides the answers, without the settings of other methods."""
+        others = {"greedy": _BEAM | _SAMPLE, "beam": _SAMPLE, "sample": _BEAM}[self.method]
+        return {name: value for name, value in asdict(self).items() if name not in others and value != ()}
+
+
+_BEAM, _SAMPLE = {"beams"}, {"temperature", "top_p", "answers", "seed"}
+"""The settings of Decoding that only one method reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer, GenerationConfig, PegasusConfig, Pegasus
 from afters.errors import ModelError
 from afters.model import files
 from afters.model.adapters import merge, save, wrap, wrap_ia3
+from afters.model.decoding import greedy
 from afters.model.frozen import count
 from afters.model.load import Loaded, load
 from afters.model.network import Pair
@@ -74,7 +75,7 @@ def test_a_saved_adapter_put_on_its_base_answers_as_the_trained_network(tiny: Ti
         losses = [one.network.token_losses(PAIRS) for one in (loaded, again, plain)]
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-4, atol=1e-4)
     assert (losses[0] - losses[2]).abs().max() > 0.1, "the adapter changes what the model says"
-    answers = [one.network.greedy(PROMPTS, max_new_tokens=6, ends=[1]) for one in (loaded, again, plain)]
+    answers = [greedy(one.network, PROMPTS, max_new_tokens=6, ends=[1]) for one in (loaded, again, plain)]
     assert answers[0] == answers[1] != answers[2]
     assert again.identity["adapter"] not in ("none", plain.identity["adapter"])
     assert {**again.identity, "adapter": ""} == {**plain.identity, "adapter": ""}
@@ -145,7 +146,7 @@ def losses_of(loaded: Loaded) -> Tensor:
 
 
 def answers_of(loaded: Loaded) -> list[list[int]]:
-    return loaded.network.greedy(PROMPTS, max_new_tokens=6, ends=[1])
+    return greedy(loaded.network, PROMPTS, max_new_tokens=6, ends=[1])
 
 
 def wrapped_loss(wrapped: Any, pair: Pair) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from tiny_models import KINDS, SENTENCES, Kind, Tiny
 
 from afters.model.answering import Answerer
+from afters.model.decoding import greedy
 from afters.model.load import Loaded, load
 from afters.records import Decoding, Example, Prediction
 
@@ -96,7 +97,7 @@ def test_a_prediction_tells_how_it_was_asked(tiny: Tiny) -> None:
     for made, example in zip(sorted(batch, key=lambda one: one.example), examples(), strict=False):
         prompt = loaded.prompter.prompt(example)
         assert (made.example, made.prompt_hash, made.prompt_tokens) == (example.id, prompt.hash, len(prompt.ids))
-        (ids,) = loaded.network.greedy([prompt.ids], max_new_tokens=8, ends=loaded.prompter.end_ids)
+        (ids,) = greedy(loaded.network, [prompt.ids], max_new_tokens=8, ends=loaded.prompter.end_ids)
         assert made.answers == (loaded.prompter.text(ids),)
         assert made.new_tokens == len(ids)
         assert made.finished == (ids[-1] in loaded.prompter.end_ids)
@@ -108,7 +109,7 @@ def test_an_answer_that_ends_by_itself_is_told_from_one_at_the_limit(
 ) -> None:
     loaded = load(tiny("t5"), precision="fp32")
     end = loaded.prompter.end_ids[0]
-    monkeypatch.setattr(loaded.network, "greedy", lambda prompts, **options: [[5, end], [5, 6, 7]])
+    monkeypatch.setattr("afters.model.answering.greedy", lambda *asked, **options: [[5, end], [5, 6, 7]])
     (batch,) = Answerer(loaded).generate(examples()[:2], DECODING)
     assert [(made.finished, made.new_tokens) for made in batch] == [(True, 2), (False, 3)]
 

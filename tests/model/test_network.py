@@ -14,7 +14,7 @@ from afters.model import head
 from afters.model.adapters import wrap
 from afters.model.head import head_only_at
 from afters.model.load import Loaded, load
-from afters.model.network import Pair, Unfinished, padded
+from afters.model.network import Pair, padded
 from afters.train.loss import backward, label_tokens, mean_loss, micro_batches
 
 ONE_BATCH = 10_000
@@ -319,21 +319,3 @@ def test_rows_are_padded_on_the_side_that_is_asked() -> None:
     ids, mask = padded([[5, 6, 7], [8]], pad=9, device=torch.device("cpu"), left=True)
     assert ids.tolist() == [[5, 6, 7], [9, 9, 8]]
     assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
-
-
-def test_finished_rows_leave_when_they_are_a_quarter_of_the_batch() -> None:
-    rows = Unfinished(5, ends=[1], device=torch.device("cpu"))
-    rows.take(torch.tensor([1, 7, 7, 7, 7]))
-    assert rows.keep() is None, "four of five go on"
-    rows.take(torch.tensor([7, 8, 1, 8, 8]))
-    keep = rows.keep()
-    assert keep is not None
-    assert keep.tolist() == [1, 3, 4]
-    rows.take(torch.tensor([1, 9, 1]))
-    assert not rows.all_finished()
-    keep = rows.keep()
-    assert keep is not None
-    assert keep.tolist() == [1]
-    rows.take(torch.tensor([1]))
-    assert rows.all_finished()
-    assert rows.written == [[1], [7, 8, 1], [7, 1], [7, 8, 9, 1], [7, 8, 1]]

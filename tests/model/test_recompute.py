@@ -11,6 +11,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from afters.errors import SettingsError
 from afters.model.adapters import wrap
+from afters.model.decoding import greedy
 from afters.model.load import Loaded, load
 from afters.model.recompute import recompute
 from afters.train.loss import backward
@@ -72,9 +73,9 @@ def test_every_layer_is_computed_twice_to_learn_and_once_to_be_asked(tiny: Tiny,
     loss.backward()  # type: ignore[no-untyped-call]
     assert calls == 2 * len(layers)
     module.eval()
-    answers = loaded.network.greedy([PAIRS[0].prompt], max_new_tokens=4, ends=[1])
+    answers = greedy(loaded.network, [PAIRS[0].prompt], max_new_tokens=4, ends=[1])
     plain = load(tiny(kind), precision="fp32", for_training=True).network
-    assert answers == plain.greedy([PAIRS[0].prompt], max_new_tokens=4, ends=[1])
+    assert answers == greedy(plain, [PAIRS[0].prompt], max_new_tokens=4, ends=[1])
 
 
 def test_a_network_without_such_layers_is_refused() -> None:

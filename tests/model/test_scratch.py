@@ -11,6 +11,7 @@ from tiny_models import SENTENCES
 
 from afters.errors import InputError, ModelError
 from afters.model import files
+from afters.model.decoding import greedy
 from afters.model.load import load
 from afters.model.scratch import blueprint, draw, write
 from afters.model.vocabulary import learn
@@ -71,7 +72,7 @@ def test_a_model_from_scratch_loads_like_any_other(tmp_path: Path, config: dict[
             tokenizer.eos_token_id,
         )
     )
-    assert loaded.network.greedy([(5, 6, 7)], max_new_tokens=3, ends=(1,))[0]
+    assert greedy(loaded.network, [(5, 6, 7)], max_new_tokens=3, ends=(1,))[0]
 
 
 def test_the_tokenizer_beside_a_configuration_is_taken(tmp_path: Path) -> None:

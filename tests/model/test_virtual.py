@@ -22,6 +22,7 @@ from transformers import (
 from afters.errors import ModelError
 from afters.model import files
 from afters.model.adapters import save, wrap_virtual
+from afters.model.decoding import greedy
 from afters.model.frozen import count
 from afters.model.load import Loaded, load, prompter_of, skeleton
 from afters.model.network import Pair
@@ -93,7 +94,7 @@ def test_losses_and_answers_are_those_of_peft_s_own_model(
         assert found == pytest.approx([loss_of(theirs, pair).item() for pair in ROWS], rel=1e-5)
         plain = [load(tiny(kind), precision="fp32").network.token_losses([pair]).mean().item() for pair in ROWS]
     assert found != pytest.approx(plain, rel=1e-2), "the virtual tokens say something"
-    answers = loaded.network.greedy(PROMPTS, max_new_tokens=6, ends=[1])
+    answers = greedy(loaded.network, PROMPTS, max_new_tokens=6, ends=[1])
     assert answers == [written(theirs, prompt) for prompt in PROMPTS]
 
 
@@ -134,9 +135,9 @@ def test_they_are_put_on_again_and_a_batch_answers_as_its_rows(
         torch.testing.assert_close(*losses, rtol=1e-4, atol=1e-4)
         alone = torch.cat([loaded.network.token_losses([pair]) for pair in ROWS])
         torch.testing.assert_close(loaded.network.token_losses(ROWS), alone, rtol=1e-4, atol=1e-4)
-    answers = loaded.network.greedy(PROMPTS, max_new_tokens=9, ends=[1])
-    assert answers == again.network.greedy(PROMPTS, max_new_tokens=9, ends=[1])
-    assert answers == [loaded.network.greedy([one], max_new_tokens=9, ends=[1])[0] for one in PROMPTS]
+    answers = greedy(loaded.network, PROMPTS, max_new_tokens=9, ends=[1])
+    assert answers == greedy(again.network, PROMPTS, max_new_tokens=9, ends=[1])
+    assert answers == [greedy(loaded.network, [one], max_new_tokens=9, ends=[1])[0] for one in PROMPTS]
 
 
 @pytest.mark.parametrize("kind", ["t5", "llama"])

@@ -7,14 +7,16 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import torch
-
 from afters.model.batching import Lengths, by_budget
+from afters.model.decoding import beams, greedy, sampled
 from afters.model.load import Loaded
-from afters.model.network import Pair
+from afters.model.network import Ids
 from afters.model.parallel import ALONE, Processes
 from afters.model.prompt import EncodedPrompt
+from afters.model.scoring import log_likelihoods
+from afters.model.sharing import families
 from afters.records import ChoiceScore, Decoding, Example, Prediction
+from afters.seeds import stream
 
 TOKEN_BUDGET = 16_384
 """Padded tokens of a batch: large enough that a step's fixed costs vanish, small enough for a laptop's memory."""
@@ -34,9 +36,10 @@ class Answerer:
     ) -> Iterator[list[Prediction]]:
         """Yield the written answers, a batch at a time, longest prompts first."""
         prompts = [self._loaded.prompter.prompt(example) for example in examples]
-        lengths = [Lengths(len(prompt.ids), decoding.max_new_tokens) for prompt in prompts]
+        abreast = {"greedy": 1, "beam": decoding.beams, "sample": decoding.answers}[decoding.method]
+        lengths = [Lengths(len(prompt.ids) * abreast, decoding.max_new_tokens * abreast) for prompt in prompts]
         yield from self._shared_out(
-            [batch for batch in by_budget(lengths, tokens=self._budget) if not _known(examples, batch, done)],
+            [batch for batch in self._batches(prompts, lengths) if not _known(examples, batch, done)],
             lambda batch: self._write([examples[row] for row in batch], [prompts[row] for row in batch], decoding),
         )
 
@@ -44,17 +47,23 @@ class Answerer:
         """Yield the log-probabilities of every Example's choices, a batch at a time, longest prompts first."""
         prompts = [self._loaded.prompter.prompt(example) for example in examples]
         choices = [self._loaded.prompter.choices(example) for example in examples]
-        # A row stands in its batch once for each of its choices.
-        lengths = [
-            Lengths(len(prompt.ids) * len(texts), max(map(len, texts)) * len(texts))
-            for prompt, texts in zip(prompts, choices, strict=True)
-        ]
+        lengths = [_room(prompt, texts) for prompt, texts in zip(prompts, choices, strict=True)]
         yield from self._shared_out(
-            [batch for batch in by_budget(lengths, tokens=self._budget) if not _known(examples, batch, done)],
+            [batch for batch in self._batches(prompts, lengths) if not _known(examples, batch, done)],
             lambda batch: self._score(
                 [examples[row] for row in batch], [prompts[row] for row in batch], [choices[row] for row in batch]
             ),
         )
+
+    def _batches(self, prompts: Sequence[EncodedPrompt], lengths: Sequence[Lengths]) -> list[list[int]]:
+        """Cut rows into batches; prompts that begin alike stay together where that is read once."""
+        if self._loaded.prompter.encoder_decoder:
+            return by_budget(lengths, tokens=self._budget)
+        return [
+            [group[place] for place in batch]
+            for group in families([prompt.ids for prompt in prompts])
+            for batch in by_budget([lengths[row] for row in group], tokens=self._budget)
+        ]
 
     def _shared_out(
         self, batches: Sequence[Sequence[int]], answer: Callable[[Sequence[int]], list[Prediction]]
@@ -72,27 +81,47 @@ class Answerer:
         self, examples: Sequence[Example], prompts: Sequence[EncodedPrompt], decoding: Decoding
     ) -> list[Prediction]:
         began = time.perf_counter()
-        ends = self._loaded.prompter.end_ids
-        written = self._loaded.network.greedy(
-            [prompt.ids for prompt in prompts], max_new_tokens=decoding.max_new_tokens, ends=ends
-        )
+        prompter = self._loaded.prompter
+        written = self._written(examples, [prompt.ids for prompt in prompts], decoding)
         seconds = (time.perf_counter() - began) / len(examples)
         return [
             Prediction(
                 example=example.id,
-                answers=(self._loaded.prompter.text(ids),),
+                answers=tuple(prompter.text(ids, stop=decoding.stop) for ids in answers),
                 prompt_hash=prompt.hash,
                 prompt_tokens=len(prompt.ids),
-                new_tokens=len(ids),
-                finished=ids[-1] in ends,
+                new_tokens=sum(map(len, answers)),
+                finished=all(ids[-1] in prompter.end_ids or prompter.stops(ids, decoding.stop) for ids in answers),
                 shots_used=prompt.shots_used,
                 tokens_cut=prompt.tokens_cut,
                 seconds=seconds,
             )
-            for example, prompt, ids in zip(examples, prompts, written, strict=True)
+            for example, prompt, answers in zip(examples, prompts, written, strict=True)
         ]
 
-    @torch.inference_mode()
+    def _written(
+        self, examples: Sequence[Example], prompts: Sequence[Ids], decoding: Decoding
+    ) -> list[list[list[int]]]:
+        """Return the token ids of each prompt's answers."""
+        network, prompter = self._loaded.network, self._loaded.prompter
+
+        def over(ids: Ids) -> bool:
+            return prompter.stops(ids, decoding.stop)
+
+        limits: dict[str, Any] = {"max_new_tokens": decoding.max_new_tokens, "ends": prompter.end_ids, "over": over}
+        match decoding.method:
+            case "greedy":
+                return [[ids] for ids in greedy(network, prompts, **limits)]
+            case "beam":
+                return [[ids] for ids in beams(network, prompts, width=decoding.beams, **limits)]
+            case "sample":
+                chances = [
+                    [stream(decoding.seed, "answer", example.id, number) for number in range(decoding.answers)]
+                    for example in examples
+                ]
+                drawn: dict[str, Any] = {"temperature": decoding.temperature, "top_p": decoding.top_p}
+                return sampled(network, prompts, chances=chances, **drawn, **limits)
+
     def _score(
         self,
         examples: Sequence[Example],
@@ -100,22 +129,26 @@ class Answerer:
         choices: Sequence[Sequence[tuple[int, ...]]],
     ) -> list[Prediction]:
         began = time.perf_counter()
-        pairs = [Pair(prompt.ids, text) for prompt, texts in zip(prompts, choices, strict=True) for text in texts]
-        losses = self._loaded.network.token_losses(pairs)
-        sums = iter(-part.sum().item() for part in torch.split(losses, [len(pair.answer) for pair in pairs]))
+        told = log_likelihoods(self._loaded.network, [prompt.ids for prompt in prompts], choices)
         seconds = (time.perf_counter() - began) / len(examples)
         return [
             Prediction(
                 example=example.id,
-                choices=tuple(ChoiceScore(next(sums), len(text)) for text in texts),
+                choices=tuple(ChoiceScore(score, len(text)) for score, text in zip(scores, texts, strict=True)),
                 prompt_hash=prompt.hash,
                 prompt_tokens=len(prompt.ids),
                 shots_used=prompt.shots_used,
                 tokens_cut=prompt.tokens_cut,
                 seconds=seconds,
             )
-            for example, prompt, texts in zip(examples, prompts, choices, strict=True)
+            for example, prompt, scores, texts in zip(examples, prompts, told, choices, strict=True)
         ]
+
+
+def _room(prompt: EncodedPrompt, choices: Sequence[Ids]) -> Lengths:
+    """Return what a row takes: its prompt stands once, and once more before each choice of several tokens."""
+    longer = [len(choice) for choice in choices if len(choice) > 1]
+    return Lengths(len(prompt.ids) * max(1, len(longer)), max(longer, default=1) * max(1, len(longer)))
 
 
 def _known(examples: Sequence[Example], batch: Sequence[int], done: Container[str]) -> bool:

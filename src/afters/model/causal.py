@@ -10,7 +10,8 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from afters.model.head import head_only_at, losses_at
-from afters.model.network import Ids, Pair, Unfinished, padded
+from afters.model.network import Begun, Ids, Pair, padded
+from afters.model.sharing import shared_beginning
 
 
 class Causal:
@@ -52,27 +53,61 @@ class Causal:
         told = {"attention_mask": torch.zeros((1, 1, 1, 1), device=device), "position_ids": positions}
         return ids, torch.tensor([sum(taught, [])], device=device), {**told, "row_lengths": lengths}
 
-    @torch.inference_mode()
-    def greedy(self, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int]) -> list[list[int]]:
-        """Return each prompt's most probable continuation, token by token, with the end token where it came."""
-        device = self.module.device
-        token, mask = padded(prompts, pad=self.pad, device=device, left=True)
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-        past = DynamicCache(config=self.module.config)
-        rows = Unfinished(len(prompts), ends=ends, device=device)
-        for _ in range(max_new_tokens):
-            last = torch.arange(1, len(token) + 1, device=device) * token.shape[1] - 1
-            with head_only_at(self.module, last):
-                logits = self.module(
-                    input_ids=token, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True
-                ).logits  # (rows in the batch, vocabulary)
-            token = logits.argmax(dim=-1, keepdim=True)
-            rows.take(token[:, 0])
-            if rows.all_finished():
-                break
-            mask = torch.cat([mask, torch.ones_like(token)], dim=1)
-            positions = positions[:, -1:] + 1
-            if (keep := rows.keep()) is not None:
-                past.batch_select_indices(keep)
-                token, mask, positions = token[keep], mask[keep], positions[keep]
-        return rows.written
+    def begin(self, prompts: Sequence[Ids]) -> Begun:
+        """Read the prompts; what all of them begin with is read once."""
+        return _Begun(self.module, prompts, pad=self.pad)
+
+
+class _Begun:
+    """Prompts that a decoder has read, with the keys and values of every token."""
+
+    def __init__(self, module: Any, prompts: Sequence[Ids], *, pad: int) -> None:
+        self._module, self._pad = module, pad
+        self._past = DynamicCache(config=module.config)
+        # A window of attention counts the padding between a shared beginning and the rest.
+        windowed = any(layer.is_sliding for layer in self._past.layers)
+        shared = 0 if windowed else shared_beginning(prompts)
+        if shared:
+            self._read_once(prompts[0][:shared], rows=len(prompts))
+        ids, own = padded([ids[shared:] for ids in prompts], pad=pad, device=module.device, left=True)
+        self._mask = torch.cat([torch.ones_like(own[:, :1]).expand(-1, shared), own], dim=1)
+        self._positions = (self._mask.cumsum(dim=1) - 1).clamp(min=0)[:, shared:]
+        self.logits = self._read(ids)
+
+    def _read_once(self, ids: Ids, *, rows: int) -> None:
+        with head_only_at(self._module, torch.empty(0, dtype=torch.long, device=self._module.device)):
+            self._module(
+                input_ids=torch.tensor([ids], device=self._module.device), past_key_values=self._past, use_cache=True
+            )
+        self._past.batch_repeat_interleave(rows)
+
+    def _read(self, ids: Tensor) -> Tensor:
+        """Read on, (rows, time), and return the logits at the end of each row, (rows, vocabulary)."""
+        last = torch.arange(1, len(ids) + 1, device=ids.device) * ids.shape[1] - 1
+        with head_only_at(self._module, last):
+            logits: Tensor = self._module(input_ids=ids, **self._told()).logits
+        return logits
+
+    def _told(self) -> dict[str, Any]:
+        kept = {"past_key_values": self._past, "use_cache": True}
+        return {"attention_mask": self._mask, "position_ids": self._positions, **kept}
+
+    def write(self, tokens: Tensor) -> None:
+        """Go on with one token for each row, (rows,)."""
+        self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], dim=1)
+        self._positions = self._positions[:, -1:] + 1
+        self.logits = self._read(tokens[:, None])
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows, in this order; a row may come several times."""
+        self._past.batch_select_indices(rows)
+        self._mask, self._positions = self._mask[rows], self._positions[rows]
+        self.logits = self.logits[rows]
+
+    def losses(self, answers: Sequence[Ids]) -> Tensor:
+        """Return the negative log-likelihood of each row's answer but for its first token."""
+        ids, mask = padded([answer[:-1] for answer in answers], pad=self._pad, device=self._module.device)
+        steps = torch.arange(1, ids.shape[1] + 1, device=ids.device)
+        self._mask, self._positions = torch.cat([self._mask, mask], dim=1), self._positions[:, -1:] + steps
+        told = torch.tensor([token for answer in answers for token in answer[1:]], device=ids.device)
+        return losses_at(self._module, mask.bool(), told, input_ids=ids, **self._told())

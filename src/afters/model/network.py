@@ -31,8 +31,30 @@ class Network(Protocol):
         """
         ...
 
-    def greedy(self, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int]) -> list[list[int]]:
-        """Return each prompt's most probable continuation, token by token, with the end token where it came."""
+    def begin(self, prompts: Sequence[Ids]) -> Begun:
+        """Read the prompts, one row each, ready for what follows them."""
+        ...
+
+
+class Begun(Protocol):
+    """Rows of which a network has read a beginning: what it makes of it, and how they go on."""
+
+    logits: Tensor
+    """Of each row's next token, (rows, vocabulary)."""
+
+    def write(self, tokens: Tensor) -> None:
+        """Go on with one token for each row, (rows,)."""
+        ...
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows, in this order; a row may come several times."""
+        ...
+
+    def losses(self, answers: Sequence[Ids]) -> Tensor:
+        """Return the negative log-likelihood of each row's answer, in order, but for its first token, which is read.
+
+        Nothing may follow: the rows have read their answers then, and padding.
+        """
         ...
 
 
@@ -46,33 +68,3 @@ def padded(rows: Sequence[Ids], *, pad: int, device: torch.device, left: bool = 
         ids[index, place] = torch.as_tensor(row, dtype=torch.long)
         mask[index, place] = 1
     return ids.to(device), mask.to(device)
-
-
-class Unfinished:
-    """Rows of a batch that still write: which they are, and what they have written."""
-
-    def __init__(self, rows: int, *, ends: Sequence[int], device: torch.device) -> None:
-        self.written: list[list[int]] = [[] for _ in range(rows)]
-        self._rows = list(range(rows))
-        self._finished = [False] * rows
-        self._ends = frozenset(ends)
-        self._device = device
-
-    def take(self, tokens: Tensor) -> None:
-        """Note the next token of every row still in the batch; (rows in the batch,)."""
-        for row, token in zip(self._rows, tokens.tolist(), strict=True):
-            if not self._finished[row]:
-                self.written[row].append(token)
-                self._finished[row] = token in self._ends
-
-    def all_finished(self) -> bool:
-        """Tell whether nobody writes any more."""
-        return all(self._finished)
-
-    def keep(self) -> Tensor | None:
-        """Return the places of the rows to go on with when a quarter of the batch has finished; None: go on."""
-        places = [place for place, row in enumerate(self._rows) if not self._finished[row]]
-        if len(places) > 0.75 * len(self._rows):
-            return None
-        self._rows = [self._rows[place] for place in places]
-        return torch.tensor(places, device=self._device)

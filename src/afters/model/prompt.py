@@ -144,9 +144,17 @@ class Prompter:
         span, pieces = self._replied(text)
         return _until(pieces, span[1])
 
-    def text(self, ids: Sequence[int]) -> str:
-        """Decode an answer; control tokens are left out."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+    def text(self, ids: Sequence[int], *, stop: Sequence[str] = ()) -> str:
+        """Decode an answer up to the first of `stop`; control tokens are left out."""
+        text = self._decoded(ids)
+        return text[: min((text.index(end) for end in stop if end in text), default=len(text))].strip()
+
+    def stops(self, ids: Sequence[int], stop: Sequence[str]) -> bool:
+        """Tell whether one of `stop` stands in an answer."""
+        return bool(stop) and any(end in self._decoded(ids) for end in stop)
+
+    def _decoded(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def _of_text(self, example: Example) -> _Text:
         """Hide a part of an Example's text; what of it does not fit is cut off at its end."""

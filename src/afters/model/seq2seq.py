@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from afters.model.head import losses_at
-from afters.model.network import Ids, Pair, Unfinished, padded
+from afters.model.network import Begun, Ids, Pair, padded
 
 
 class Seq2Seq:
@@ -40,28 +40,37 @@ class Seq2Seq:
             use_cache=False,
         )
 
-    @torch.inference_mode()
-    def greedy(self, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int]) -> list[list[int]]:
-        """Return each prompt's most probable continuation, token by token, with the end token where it came."""
-        device = self.module.device
-        source, mask = padded(prompts, pad=self.pad, device=device)
-        hidden = self.module.get_encoder()(input_ids=source, attention_mask=mask).last_hidden_state
-        past = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        token = torch.full((len(prompts), 1), self._start, device=device)
-        rows = Unfinished(len(prompts), ends=ends, device=device)
-        for _ in range(max_new_tokens):
-            logits = self.module(
-                encoder_outputs=(hidden,),
-                attention_mask=mask,
-                decoder_input_ids=token,
-                past_key_values=past,
-                use_cache=True,
-            ).logits  # (rows in the batch, 1, vocabulary)
-            token = logits[:, -1].argmax(dim=-1, keepdim=True)
-            rows.take(token[:, 0])
-            if rows.all_finished():
-                break
-            if (keep := rows.keep()) is not None:
-                past.batch_select_indices(keep)
-                hidden, mask, token = hidden[keep], mask[keep], token[keep]
-        return rows.written
+    def begin(self, prompts: Sequence[Ids]) -> Begun:
+        """Read the prompts, each once however many answers follow."""
+        return _Begun(self.module, prompts, pad=self.pad, start=self._start)
+
+
+class _Begun:
+    """Prompts that an encoder has read, with the keys and values of what a decoder has written."""
+
+    def __init__(self, module: Any, prompts: Sequence[Ids], *, pad: int, start: int) -> None:
+        self._module, self._pad = module, pad
+        source, self._mask = padded(prompts, pad=pad, device=module.device)
+        self._hidden = module.get_encoder()(input_ids=source, attention_mask=self._mask).last_hidden_state
+        self._past = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self.write(torch.full((len(prompts),), start, device=module.device))
+
+    def write(self, tokens: Tensor) -> None:
+        """Go on with one token for each row, (rows,)."""
+        self.logits = self._module(decoder_input_ids=tokens[:, None], **self._told()).logits[:, -1]
+
+    def _told(self) -> dict[str, Any]:
+        kept = {"past_key_values": self._past, "use_cache": True}
+        return {"encoder_outputs": (self._hidden,), "attention_mask": self._mask, **kept}
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows, in this order; a row may come several times."""
+        self._past.batch_select_indices(rows)
+        self._hidden, self._mask, self.logits = self._hidden[rows], self._mask[rows], self.logits[rows]
+
+    def losses(self, answers: Sequence[Ids]) -> Tensor:
+        """Return the negative log-likelihood of each row's answer but for its first token."""
+        ids, mask = padded([answer[:-1] for answer in answers], pad=self._pad, device=self._module.device)
+        told = torch.tensor([token for answer in answers for token in answer[1:]], device=ids.device)
+        # The decoder looks back only, so that what is padded behind needs no mask.
+        return losses_at(self._module, mask.bool(), told, decoder_input_ids=ids, **self._told())

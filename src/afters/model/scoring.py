@@ -1,0 +1,30 @@
+"""How probable answers are: each prompt is read once, and shared by its choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from afters.model.network import Ids, Network
+
+
+@torch.inference_mode()
+def log_likelihoods(network: Network, prompts: Sequence[Ids], choices: Sequence[Sequence[Ids]]) -> list[list[float]]:
+    """Return the log-probability in nats of each choice after its prompt; of an empty one 0.
+
+    First tokens are told by the pass over the prompts, so choices of one token cost no more than that.
+    """
+    begun = network.begin(prompts)
+    first = torch.log_softmax(begun.logits.to(torch.promote_types(begun.logits.dtype, torch.float32)), dim=-1)
+    asked = [(row, choice) for row, texts in enumerate(choices) for choice in texts if choice]
+    rows, tokens = [row for row, _ in asked], [choice[0] for _, choice in asked]
+    sums = first[rows, tokens].double()
+    longer = [place for place, (_, choice) in enumerate(asked) if len(choice) > 1]
+    if longer:
+        begun.keep(torch.tensor([rows[place] for place in longer], device=first.device))
+        losses = begun.losses([asked[place][1] for place in longer])
+        parts = torch.split(losses.double(), [len(asked[place][1]) - 1 for place in longer])
+        sums[longer] -= torch.stack([part.sum() for part in parts])
+    told = iter(sums.tolist())
+    return [[next(told) if choice else 0.0 for choice in texts] for texts in choices]

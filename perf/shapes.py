@@ -19,9 +19,13 @@ LONGEST = 512
 """Tokens: of a prompt for the T5, of prompt and answer for the decoder-only model."""
 
 
+def data() -> Path:
+    """Return where the development data lie."""
+    return Path(os.environ.get("AFTERS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
 def dialogsum(side: str) -> list[dict[str, str]]:
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    path = Path(os.environ.get("AFTERS_DATA", beside)) / "dialogsum" / f"dialogsum.{side}.jsonl"
+    path = data() / "dialogsum" / f"dialogsum.{side}.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -31,9 +35,9 @@ def prepare(name: str, folder: Path, *, width: int = 256) -> tuple[Path, Path, i
     import transformers
 
     taught, judged = dialogsum("train"), dialogsum("dev")
-    tokenizer = _tokenizer(taught, vocabulary=8_000 if name == "t5" else 32_000)
+    tokenizer = train_tokenizer(taught, vocabulary=8_000 if name == "t5" else 32_000)
     torch.manual_seed(1)
-    module: Any = (_t5 if name == "t5" else _llama)(transformers, tokenizer, width)
+    module: Any = (t5 if name == "t5" else _llama)(transformers, tokenizer, width)
     model = folder / name
     module.save_pretrained(model)
     tokenizer.save_pretrained(model)
@@ -42,7 +46,7 @@ def prepare(name: str, folder: Path, *, width: int = 256) -> tuple[Path, Path, i
     return model, folder / f"{name}.json", len(taught)
 
 
-def _t5(transformers: Any, tokenizer: Any, width: int) -> Any:
+def t5(transformers: Any, tokenizer: Any, width: int) -> Any:
     return transformers.T5ForConditionalGeneration(
         transformers.T5Config(
             **{"vocab_size": len(tokenizer), "d_model": width, "d_ff": 11 * width // 4},
@@ -68,7 +72,7 @@ def _llama(transformers: Any, tokenizer: Any, width: int) -> Any:
     )
 
 
-def _tokenizer(rows: list[dict[str, str]], *, vocabulary: int) -> Any:
+def train_tokenizer(rows: list[dict[str, str]], *, vocabulary: int) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

@@ -193,3 +193,11 @@ def test_a_set_that_cannot_be_done_is_told(written: Path, change: str, told: str
 
 def test_the_examples_in_its_docstrings_run() -> None:
     assert doctest.testmod(config).failed == 0
+
+
+def test_a_setting_of_another_way_to_write_answers_is_refused(written: Path) -> None:
+    model = '[model]\nbase = "little"'
+    found = problem(written, STUDY.replace(model, f"{model}\n[judge]\nbeams = 2"))
+    assert 'beams is read by method = "beam" alone' in str(found)
+    found = problem(written, STUDY.replace(model, f'{model}\n[judge]\nmethod = "beam"\nanswers = 3'))
+    assert 'answers is read by method = "sample" alone' in str(found)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -226,3 +226,23 @@ def test_files_that_cannot_be_scored_are_told(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.txt", tmp_path, answers / "below"):
         with pytest.raises(DataError, match="cannot be read"):
             score_files(metric, path, [references])
+
+
+class Several(ScriptedModel):
+    """Gives each prompt two answers: the one by the book, and always yes."""
+
+    def generate(self, *asked: Any, **options: Any) -> Iterator[list[Prediction]]:
+        for batch in super().generate(*asked, **options):
+            yield [replace(one, answers=(*one.answers, "yes")) for one in batch]
+
+
+def test_of_several_answers_a_row_is_the_mean_and_their_spread_is_told() -> None:
+    result = judged(cast(ScriptedModel, Several(MODEL)), OPEN)
+    assert result.rows["exact_match"] == ((1.0, 1.0), (0.0, 1.0), (1.0, 1.0), (0.0, 1.0))
+    by_the_book = judged(ScriptedModel({**MODEL, "Is it late?": "no"}), OPEN).score("exact_match")
+    assert by_the_book.spread is None
+    mixed = judged(cast(ScriptedModel, Several({**MODEL, "Is it late?": "no"})), OPEN)
+    assert mixed.rows["exact_match"] == ((1.0, 1.0), (0.5, 1.0), (1.0, 1.0), (0.0, 1.0))
+    score = mixed.score("exact_match")
+    assert (score.value, score.judged) == (0.625, 4)
+    assert score.spread == pytest.approx(abs(0.75 - 0.5) / 2**0.5), "the scores of the first and of the second answers"

@@ -74,6 +74,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return folder
 
 
+def untouched(folder: Path) -> Any:
+    """Return the model in `folder` as transformers makes it: the measure of ours, which runs with other attention."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    reads = AutoConfig.from_pretrained(folder).is_encoder_decoder
+    return (AutoModelForSeq2SeqLM if reads else AutoModelForCausalLM).from_pretrained(folder).eval()
+
+
 def save_tiny(kind: Kind, path: Path) -> None:
     """Build the model of that kind from a fixed seed and save it with its tokenizer."""
     import torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from afters import __version__
 from afters.data.dataset import Dataset
 from afters.errors import DataError, SettingsError
-from afters.metrics.metric import Metric, notes, reduce
+from afters.metrics.metric import Metric, notes, reduce, stacked
 from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS
 from afters.model.protocol import LanguageModel
 from afters.records import Case, Decoding, Example, Prediction, Result, Row, Score
@@ -84,10 +85,37 @@ def score(
     identity: Mapping[str, str],
     seconds: float = 0.0,
 ) -> Result:
-    """Observe every Case with every metric, and reduce."""
-    rows = {metric.name: tuple(metric.observe(case) for case in cases) for metric in metrics}
-    scores = tuple(made for metric in metrics for made in _scores(metric, rows[metric.name]))
-    return Result(label, task, identity, cases, rows, scores, seconds)
+    """Observe every Case with every metric, and reduce; of several answers a Case's row is the mean."""
+    drawn = max((len(answer.answers) for case in cases for answer in case.predictions), default=1)
+    if drawn <= 1:
+        rows = {metric.name: tuple(map(metric.observe, cases)) for metric in metrics}
+        scores = tuple(made for metric in metrics for made in _scores(metric, rows[metric.name]))
+        return Result(label, task, identity, cases, rows, scores, seconds)
+    draws = [tuple(_with_one_answer(case, number) for case in cases) for number in range(drawn)]
+    rows, made = {}, list[Score]()
+    for metric in metrics:
+        observed = [tuple(map(metric.observe, draw)) for draw in draws]
+        rows[metric.name] = tuple(map(_mean_row, zip(*observed, strict=True)))
+        apart = _spread(metric, observed)
+        made += [replace(one, spread=apart[one.name]) for one in _scores(metric, rows[metric.name])]
+    return Result(label, task, identity, cases, rows, tuple(made), seconds)
+
+
+def _with_one_answer(case: Case, number: int) -> Case:
+    """Return the Case as if only its answer of this number had come."""
+    alone = (replace(one, answers=one.answers[number : number + 1] or one.answers[:1]) for one in case.predictions)
+    return replace(case, predictions=tuple(alone))
+
+
+def _mean_row(rows: Sequence[Row | None]) -> Row | None:
+    judged = [row for row in rows if row is not None]
+    return tuple(stacked(judged).mean(axis=0).tolist()) if len(judged) == len(rows) else None
+
+
+def _spread(metric: Metric, draws: Sequence[Sequence[Row | None]]) -> dict[str, float]:
+    """Return by how much each score differs from draw to draw."""
+    values = [reduce(metric, rows) for rows in draws]
+    return {name: statistics.stdev(value[name] for value in values) for name in metric.names}
 
 
 def score_texts(model: LanguageModel, texts: Sequence[str], metrics: Sequence[Metric], *, label: str) -> Result:

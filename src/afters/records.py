@@ -182,6 +182,9 @@ class Score:
     low: float | None = None
     high: float | None = None
     """The 95 % interval over clusters, where it was computed."""
+    spread: float | None = None
+    """Where each prompt got several answers by chance: how far the score of the first answers, of the second, and so on
+    lie apart, as a standard deviation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ def packed(module: Any) -> Any:
     """Let a decoder-only model attend within the rows of one line, given their `row_lengths` in its forward."""
     module.set_attn_implementation(PACKED)
     for part in module.modules():
+        for name, child in part.named_children():
+            if isinstance(child, NewGELUActivation):
+                setattr(part, name, nn.GELU(approximate="tanh"))
         if isinstance(part, LlamaRMSNorm | Qwen2RMSNorm | MistralRMSNorm):
             part.forward = MethodType(_normalised, part)
         elif isinstance(part, GemmaRMSNorm):

@@ -79,7 +79,8 @@ class _Begun:
             self._module(
                 input_ids=torch.tensor([ids], device=self._module.device), past_key_values=self._past, use_cache=True
             )
-        self._past.batch_repeat_interleave(rows)
+        for layer in self._past.layers:  # copied when the rows go on, not before
+            layer.keys, layer.values = (one.expand(rows, -1, -1, -1) for one in (layer.keys, layer.values))
 
     def _read(self, ids: Tensor) -> Tensor:
         """Read on, (rows, time), and return the logits at the end of each row, (rows, vocabulary)."""

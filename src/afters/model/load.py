@@ -81,8 +81,10 @@ def load(
     options = {"attn_implementation": "eager"} if biased else in_four_bits() if quantised else {}
     module = _module(folder, kind, dtype=dtype, **options)
     packs = False
-    if for_training and device.type == "cpu":
+    if device.type == "cpu":
         module, packs = _made_lean(module, str(config["model_type"]))
+        if for_training:
+            cheapen(module)
     if adapter is not None:
         from afters.model.adapters import put_on
 
@@ -173,8 +175,7 @@ def _module(folder: Path, kind: type[Seq2Seq] | type[Causal], **options: Any) ->
 
 
 def _made_lean(module: Any, family: str) -> tuple[Any, bool]:
-    """Return the module as it trains fast on a processor, and whether it reads its rows in one line."""
-    cheapen(module)
+    """Return the module as it is fast on a processor, and whether it reads rows in one line."""
     packs = family in PACKABLE
     return packed(module) if packs else lean(module) if family == "t5" else module, packs
 

@@ -114,6 +114,7 @@ def _score_cell(score: Score | None, *, best: float) -> Cell:
     if score is None:
         return Cell("–", tone="quiet")
     notes = [span(score.low, score.high)]
+    notes += [f"± {number(score.spread)} by chance of the answers"] if score.spread is not None else []
     notes += [f"{count(score.unjudged)} not judged"] if score.unjudged else []
     shown_best = number(score.value) == number(best) and math.isfinite(score.value)
     return Cell(number(score.value), note="; ".join(filter(None, notes)), tone="strong" if shown_best else "")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afters.data.task import TaskSettings
 from afters.records import Decoding
+from afters.seeds import number
 from afters.train.settings import FROZEN, TrainSettings
 
 
@@ -61,6 +62,26 @@ class JudgeSettings(BaseModel):
 
     max_new_tokens: int = Field(default=64, ge=1)
     """An answer ends here at the latest."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """An answer ends before the first of these texts."""
+    method: Literal["greedy", "beam", "sample"] = "greedy"
+    """The most probable token each time; beam search; or tokens drawn by chance."""
+    beams: int = Field(default=4, ge=1)
+    """Of beam search: how many beginnings are followed at once."""
+    answers: int = Field(default=1, ge=1)
+    """Of sampling: how many answers each prompt gets; scores are their mean, and their spread is told."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Of sampling: below 1 the likely becomes likelier."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Of sampling: tokens are drawn from the fewest that hold this share of the probability."""
+
+    @model_validator(mode="after")
+    def _sets_only_what_its_method_reads(self) -> Self:
+        owners = {"beams": "beam", "answers": "sample", "temperature": "sample", "top_p": "sample"}
+        for name, owner in owners.items():
+            if self.method != owner and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f'{name} is read by method = "{owner}" alone: set that, or leave {name} out')
+        return self
 
 
 class Study(BaseModel):
@@ -95,7 +116,7 @@ class Study(BaseModel):
     @property
     def decoding(self) -> Decoding:
         """How answers are written, before and after alike."""
-        return Decoding(max_new_tokens=self.judge.max_new_tokens)
+        return Decoding(**self.judge.model_dump(), seed=number(self.seed, "decoding"))
 
     def plain(self) -> dict[str, Any]:
         """Return the settings as nested plain values, without what is not set: TOML has no null."""

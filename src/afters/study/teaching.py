@@ -46,7 +46,7 @@ def training_key(work: Work) -> dict[str, str]:
         "seed": str(work.study.seed),
         "precision": work.study.model.precision,
         "quantised": str(work.study.model.quantised),
-        "decoding": str(work.study.decoding),
+        "decoding": str(work.study.decoding.plain()),
         "version of afters": __version__,
     }
 

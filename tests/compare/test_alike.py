@@ -71,6 +71,16 @@ def test_another_prompt_is_refused_and_an_unknown_one_named() -> None:
     assert check(BEFORE, unknown, ExactMatch(), kind="tuning") == ("prompts",)
 
 
+def test_prompts_are_not_compared_across_tokenizers() -> None:
+    other = replace(AFTER, cases=(case(1, prompt_hash="i"), case(2, prompt_hash="j")))
+    before = replace(BEFORE, identity={**IDENTITY, "tokenizer": "t5's"})
+    foreign = replace(other, identity={**other.identity, "tokenizer": "llama's"})
+    assert check(before, foreign, ExactMatch(), kind="tuning") == ("prompts",)
+    own = replace(other, identity={**other.identity, "tokenizer": "t5's"})
+    with pytest.raises(ComparisonRefused, match="2 of 2 prompts differ"):
+        check(before, own, ExactMatch(), kind="tuning")
+
+
 def test_other_cases_are_refused_with_their_number() -> None:
     other = replace(AFTER, cases=(case(1), case(3)))
     with pytest.raises(ComparisonRefused, match="1 only before, 1 only after, as 2, 3"):

@@ -25,7 +25,7 @@ from itertools import count, takewhile
 from typing import Any, NamedTuple
 
 from afters.errors import ModelError
-from afters.model import objectives
+from afters.model import layout, objectives
 from afters.model.chat import ChatTemplate, Message, Span, Written
 from afters.records import Example, Shot
 from afters.seeds import stream
@@ -238,11 +238,10 @@ class Prompter:
     def _encode(self, example: Example, question: str, shots: Sequence[Shot]) -> tuple[int, ...]:
         if self._chat is not None:
             chat = self._chat.write(
-                _messages(example.system, question, shots), answer_follows=True, where=example.source
+                layout.turns(example.system, question, shots), answer_follows=True, where=example.source
             )
             return tuple(piece.id for piece in self._pieces(chat))
-        blocks = [f"{shot.question}\n{shot.answer}" for shot in shots]
-        text = "\n\n".join([*([example.system] if example.system else []), *blocks, question])
+        text = layout.text(example.system, question, shots)
         if self.encoder_decoder:
             return (*self._before, *self._plain(text), *self._after)
         return (*self._before, *self._plain(text + "\n"))
@@ -298,13 +297,6 @@ class Prompter:
                     return EncodedPrompt(ids, 0, len(offsets) - keep)
         tokens = self.max_prompt_tokens + excess
         raise PromptTooLong(tokens, limit=self.max_prompt_tokens, where=example.source)
-
-
-def _messages(system: str, question: str, shots: Sequence[Shot]) -> list[Message]:
-    messages = [{"role": "system", "content": system}] if system else []
-    for shot in shots:
-        messages += [{"role": "user", "content": shot.question}, {"role": "assistant", "content": shot.answer}]
-    return [*messages, {"role": "user", "content": question}]
 
 
 def _until(pieces: Sequence[_Piece], end: int) -> tuple[int, ...]:

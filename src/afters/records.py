@@ -148,6 +148,8 @@ class Prediction:
     """How many tokens of the cuttable span did not fit."""
     seconds: float = 0.0
     """This answer's share of its batch's time."""
+    answered_by: str = ""
+    """The name that a server's reply gave its model, as a dated state of the one that was asked."""
 
 
 @dataclass(frozen=True, slots=True)

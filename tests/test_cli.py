@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from serving import FakeServer, Said, serving
 from tiny_models import Tiny
 
 START = "decoder_start_token_id"
@@ -65,6 +66,60 @@ def test_run_tells_a_verdict_and_where_the_page_is(folder: Path) -> None:
     compared = afters(folder, "compare", "out", "--json")
     assert compared.returncode == 0, compared.stderr
     assert json.loads(compared.stdout)["comparisons"][0] == verdict["comparisons"][0]
+
+
+def test_evaluate_tells_the_scores_of_a_model_and_leaves_what_compare_reads(
+    folder: Path, tiny: Tiny, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for out, model in (("one", tiny("t5")), ("two", tiny("llama"))):
+        assert ending(folder, "evaluate", str(model), "study.toml", "--out", out, patch=monkeypatch) == 0
+        told = capsys.readouterr().out
+        assert "exact_match" in told and " to " in told and "afters compare OTHER" in told
+    words = ("evaluate", str(tiny("t5")), "study.toml", "--out", "one", "--json")
+    assert ending(folder, *words, patch=monkeypatch) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((folder / "one" / "scores.json").read_text())
+    assert ending(folder, "compare", "one", "two", "--json", patch=monkeypatch) == 0
+    assert json.loads(capsys.readouterr().out)["comparisons"][0]["not_checked"] == ["prompts"]
+    assert ending(folder, "report", "one", patch=monkeypatch) == 2
+    assert "an evaluation has scores, and no verdict" in capsys.readouterr().err
+
+
+def test_an_evaluation_that_is_killed_asks_no_whole_batch_twice(folder: Path) -> None:
+    lines = [f"Message {number},{'ab'[number % 2]}" for number in range(700)]
+    (folder / "tickets.csv").write_text("\n".join(["message,team", *lines]) + "\n")
+    with serving(FakeServer()) as server:
+        server.slow_seconds = 0.1
+        words = ("evaluate", server.address, "study.toml", "--out", "out")
+        with subprocess.Popen(
+            [sys.executable, "-m", "afters", *words], cwd=folder, stderr=subprocess.DEVNULL
+        ) as killed:
+            wait_for(folder / "out", pattern="results/*/answers.jsonl")
+            killed.kill()
+        (answers,) = folder.glob("out/results/*/answers.jsonl")
+        known = answers.read_text().split("\n")[:-1]
+        assert 32 <= len(known) < 71
+        server.slow_seconds = 0.0
+        server.asked.clear()
+        done = afters(folder, *words)
+        assert done.returncode == 0, done.stderr
+        assert f"{len(known)} of 71 answers are known already" in done.stderr
+        assert len(server.asked) == 71 - len(known)
+    told = json.loads((folder / "out" / "scores.json").read_text())
+    assert told["scores"][0]["judged"] == 71
+
+
+def test_an_evaluation_that_is_stopped_waits_for_no_server(folder: Path) -> None:
+    with serving(FakeServer()) as server:
+        server.answer = lambda asked: Said(how="late")
+        words = [sys.executable, "-m", "afters", "evaluate", server.address, "study.toml", "--out", "out"]
+        with subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+            until = time.monotonic() + 60
+            while not server.asked and time.monotonic() < until:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            told = time.monotonic()
+            assert "Run the same command again" in process.communicate(timeout=60)[1]
+            assert process.returncode == 143 and time.monotonic() - told < 20
 
 
 def test_preview_shows_what_is_read_and_what_is_taught_and_loads_no_weights(folder: Path) -> None:
@@ -153,6 +208,12 @@ def test_score_takes_the_different_references_for_labels(folder: Path) -> None:
         (("run", "study.toml", "--set", "model.base=startless"), "names no token that begins an answer"),
         (("run", "study.toml", "--out", "tickets.csv"), "'tickets.csv' is a file"),
         (("run", "study.toml", "--out", "foreign"), "does not say what it was made with"),
+        (("run", "study.toml", "--set", "model.base=http://localhost:1/v1#m"), "can be asked, and not taught"),
+        (("evaluate", "http://localhost:1/v1", "study.toml"), "the address names no model"),
+        (("evaluate", "http://me:pass@localhost:1/v1#m", "study.toml"), "no password and no query"),
+        (("evaluate", "afters-tini", "study.toml"), "did you mean 'afters-tiny'"),
+        (("evaluate", "afters-tiny", "study.toml", "--out", "foreign"), "does not say what it was made with"),
+        (("evaluate", "afters-tiny", "study.toml", "--set", "model.endpoint.in_fligt=2"), "did you mean 'in_flight'"),
         (("report", "nowhere"), "no finished run in 'nowhere'"),
         (("templates", "dialogsom"), "did you mean 'dialogsum'"),
         (("run", "study.toml", "--set", 'task.metrics=["perplexity"]'), "judges choices, and the task has none"),
@@ -195,6 +256,7 @@ def spoil(folder: Path) -> None:
     (folder / "misspelt.json").write_text('{"model_type": "t5", "d_modle": 16}')
     (folder / "uneven.json").write_text('{"model_type": "llama", "hidden_size": 18, "num_attention_heads": 4}')
     (folder / "foreign" / "train" / "checkpoints" / "step-000001").mkdir(parents=True)
+    (folder / "foreign" / "results" / "0123456789abcdef").mkdir(parents=True)
 
 
 def test_the_run_folder_of_another_study_is_refused_and_left_as_it_is(

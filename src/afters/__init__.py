@@ -35,6 +35,7 @@ _HOMES = {
     "compare_recipes": "afters.compare.recipe",
     "compare_sides": "afters.sides.compare",
     "evaluate": "afters.evaluate",
+    "judge": "afters.study.judging",
     "metric_for": "afters.metrics.table",
     "read_study": "afters.config",
     "run": "afters.study.run",

@@ -22,6 +22,7 @@ from afters.errors import AftersError, InputError
 
 if TYPE_CHECKING:
     from afters.report.told import Told
+    from afters.study.judging import Judged
     from afters.study.work import Advance
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -74,6 +75,34 @@ def run(study: StudyFile, out: Out = None, changes: Changes = None, strict: Stri
         return follow(settings, out=folder, folder=study.parent, strict=strict)
     told = run_study(settings, out=folder, folder=study.parent, strict=strict, tell=_Shell(quiet=json))
     _tell(told, folder, json=json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="The embedded model, a folder (a run's model/ too, or an adapter), a hub name, or a server's address, "
+            "as http://localhost:8000/v1#qwen2.5-7b.",
+        ),
+    ],
+    study: StudyFile,
+    out: Annotated[Path | None, typer.Option(help="Where the answers go; runs/NAME-MODEL when not given.")] = None,
+    shots: Annotated[int, typer.Option(min=0, help="How many solved examples stand in each prompt.")] = 0,
+    changes: Changes = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Ask any model a study's judging rows, and score it. What it leaves, `afters compare` can read."""
+    from afters.config import read_study
+    from afters.study.judging import judge, place_for
+
+    settings = read_study(study, changes=changes or ())
+    folder = out or place_for(model, settings)
+    shell = _Shell(quiet=json)
+    judged = judge(model, settings, out=folder, folder=study.parent, shots=shots, strict=strict, tell=shell)
+    _tell_scores(judged, folder, json=json)
 
 
 @app.command()
@@ -265,6 +294,24 @@ def _tell(told: Told, folder: Path | None, *, json: bool) -> None:
         print_document(compared(told), Console())
     else:
         print_document(build(told), Console(), page=folder / "report.html")
+
+
+def _tell_scores(judged: Judged, folder: Path, *, json: bool) -> None:
+    """Print what a model that was only asked has scored."""
+    from rich.console import Console
+
+    from afters.report.findings import score_table
+    from afters.report.numbers import count
+    from afters.report.terminal import print_scores
+
+    if json:
+        print(judged.json(), end="")
+    else:
+        tables = [
+            score_table([one], primary=judged.primary[one.task], caption=f"{one.task}: {count(len(one.cases), 'Case')}")
+            for one in judged.results
+        ]
+        print_scores(tables, Console(), folder=folder)
 
 
 class _Shell:

@@ -11,6 +11,9 @@
       verdict.json        the comparisons; no time, no path, no host: equal runs give equal files
       report.html         the page
 
+`afters evaluate` leaves less: study.toml, data.json, making.json, results/ (whose key.json says which model it asked),
+and scores.json in the place of a verdict.
+
 KEY is a hash of everything that decides the answers, so the same question is never asked twice and a tuned model
 never gets another's answers.
 """
@@ -46,9 +49,17 @@ class RunFolder:
         self.verdict = path / "verdict.json"
 
     @classmethod
-    def opened(cls, path: Path) -> RunFolder:
-        """Return the run in `path`; an error when there is none."""
-        if not (path / "verdict.json").is_file():
+    def opened(cls, path: Path, *, judged: bool = False) -> RunFolder:
+        """Return the run in `path`; an error when there is none. With `judged`, an evaluation will do."""
+        evaluated = (path / "scores.json").is_file()
+        if not (path / "verdict.json").is_file() and evaluated and not judged:
+            raise RunFolderError(
+                "an evaluation has scores, and no verdict",
+                where=str(path),
+                expected="a folder that `afters run` has made",
+                hint=f"Compare it with another result: afters compare OTHER {path}.",
+            )
+        if not (path / "verdict.json").is_file() and not evaluated:
             raise RunFolderError(
                 f"no finished run in '{path}'",
                 expected="a folder that `afters run` has made, with a verdict.json",

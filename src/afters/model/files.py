@@ -70,6 +70,23 @@ def checked(folder: Path, name: str) -> Path:
     raise ModelError(f"'{name}' holds no weights", expected="*.safetensors beside config.json")
 
 
+def is_adapter(folder: Path) -> bool:
+    """Tell whether a folder holds an adapter, which needs its base."""
+    return (folder / "adapter_config.json").is_file()
+
+
+def base_of(adapter: Path) -> str:
+    """Return the name of the base that an adapter says it was made for."""
+    where = f"{adapter.name}/adapter_config.json"
+    try:
+        name = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError):
+        name = None
+    if not isinstance(name, str) or not name:
+        raise ModelError("the adapter does not say what it was made for", where=where, expected="its base's name")
+    return name
+
+
 def check_adapter(adapter: Path, *, base: Path) -> None:
     """Refuse a folder without a saved adapter, and an adapter that was made for another base than this one."""
     if not (adapter / ADAPTER).is_file():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +16,8 @@ from afters.report.inert import inert
 from afters.report.told import Told
 
 SCHEMA = "afters.verdict/1"
+
+SCORES = "afters.scores/1"
 
 CARD_SECTIONS = ("scores", "comparisons", "set-aside", "not-measured", "settings", "signatures")
 """What of the document a model card tells: no rows, because a card is published and rows are the company's."""
@@ -35,6 +37,19 @@ def verdict_json(told: Told) -> str:
         "scores": [_score(score, result=result) for result in told.results for score in result.scores],
         "not_measured": list(told.not_measured),
     }
+    return _json(found)
+
+
+def scores_json(study: str, model: str, results: Iterable[Result], *, primary: Mapping[str, str]) -> str:
+    """Return the scores of a model that was only asked, as JSON of schema `afters.scores/1`; numbers as above.
+
+    `primary` names each task's score that decides.
+    """
+    scores = [_score(score, result=result) for result in results for score in result.scores]
+    return _json({"schema": SCORES, "study": study, "model": model, "primary": dict(primary), "scores": scores})
+
+
+def _json(found: Mapping[str, Any]) -> str:
     return json.dumps(_steady(found), sort_keys=True, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 

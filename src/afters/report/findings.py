@@ -92,12 +92,17 @@ def _estimate(result: Result, score: Score, *, strong: bool) -> Estimate:
 
 
 def _score_table(told: Told, *, task: str) -> Table:
-    results = told.results_of(task)
+    caption = f"{task}: every score of every way of answering; the best of a line in bold"
+    return score_table(told.results_of(task), primary=told.primary, caption=caption)
+
+
+def score_table(results: Sequence[Result], *, primary: str, caption: str) -> Table:
+    """Return a table of every score of Results of one task, the primary score first."""
     names = dict.fromkeys(score.name for result in results for score in result.scores)
-    ordered = sorted(names, key=lambda name: name != told.primary)
-    rows = tuple(_score_row(name, results=results, primary=name == told.primary) for name in ordered)
+    ordered = sorted(names, key=lambda name: name != primary)
+    rows = tuple(_score_row(name, results=results, primary=name == primary) for name in ordered)
     columns = ("Score", *(label(result.label) for result in results))
-    return Table(f"{task}: every score of every way of answering; the best of a line in bold", columns, rows)
+    return Table(caption, columns, rows)
 
 
 def _score_row(name: str, *, results: Sequence[Result], primary: bool) -> tuple[Cell, ...]:

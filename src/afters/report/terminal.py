@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +56,14 @@ def print_document(document: Document, console: Console, *, page: Path | str | N
         if isinstance(block, JudgedRows):
             say.rows(block)
     say.line(f"The whole report: {page}")
+
+
+def print_scores(tables: Iterable[Table], console: Console, *, folder: Path | str) -> None:
+    """Print the scores of an evaluation with their intervals, and where the answers are."""
+    say = _Writer(console)
+    for table in tables:
+        say.table(table, notes=True)
+    say.line(f"The answers: {folder}. To compare them: afters compare OTHER {folder}")
 
 
 class _Writer:

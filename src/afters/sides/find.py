@@ -44,7 +44,7 @@ def open_side(path: str, *, name: str) -> Side:
     if place.is_dir():
         if files := [] if label else sample_files(place):
             return open_samples(files, name=name)
-        return RunSide(place, label=label or "after", name=name)
+        return RunSide(place, label=label, name=name)
     table = read_table(Path(path))
     return HarnessSamples(name, {task_of(place): table}) if is_samples(table) else PredictionFile(name, table)
 

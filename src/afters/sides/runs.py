@@ -14,11 +14,12 @@ from afters.sides.side import Declared
 
 
 class RunSide:
-    """The Results of one label in a run folder: "after" unless another is named."""
+    """The Results of one label in a run folder: "after" unless another is named, or the only one of an evaluation."""
 
-    def __init__(self, path: Path, *, label: str, name: str = "") -> None:
-        folder = RunFolder.opened(path)
+    def __init__(self, path: Path, *, label: str = "", name: str = "") -> None:
+        folder = RunFolder.opened(path, judged=True)
         by_task = folder.results()
+        label = label or _usual(folder)
         self._results = {task: results[label] for task, results in by_task.items() if label in results}
         if not self._results:
             labels = {label for results in by_task.values() for label in results}
@@ -47,6 +48,12 @@ class RunSide:
     def result(self, task: str, *, scores: Sequence[str]) -> Result:
         """Return the Result as the run folder holds it."""
         return self._results[task]
+
+
+def _usual(folder: RunFolder) -> str:
+    """Return the label that is meant where none is named."""
+    labels = {label for labels in folder.read_json("results/index.json").values() for label in labels}
+    return labels.pop() if len(labels) == 1 else "after"
 
 
 def _declared_effects(folder: RunFolder) -> dict[str, float]:

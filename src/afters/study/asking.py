@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from afters.compare.change import interval
 from afters.data.dataset import Dataset
 from afters.data.nearest import NearestNeighbour
 from afters.evaluate import evaluate, identity, score
 from afters.metrics.metric import Metric
+from afters.model import files
 from afters.model.protocol import LanguageModel
 from afters.records import Result
-from afters.study.work import TaskAtHand, Work
+from afters.runfolder import RunFolder
+from afters.study.settings import Study
+from afters.study.work import TaskAtHand, Teller, Work
+
+if TYPE_CHECKING:
+    from afters.model.parallel import Processes
 
 
 @dataclass(frozen=True)
@@ -80,54 +87,82 @@ def rows_of(task: TaskAtHand, errand: Errand) -> Dataset:
 
 def base_model(work: Work) -> LanguageModel:
     """Load the base, ready to be asked."""
-    from afters.model.answering import Answerer
-    from afters.model.load import load
-
-    settings = work.study.model
-    return Answerer(
-        load(
-            work.base,
-            precision=settings.precision,
-            quantised=settings.quantised,
-            max_prompt_tokens=work.prompter.max_prompt_tokens,
-        ),
-        processes=work.processes,
-    )
+    limit = work.prompter.max_prompt_tokens
+    return loaded(work.base, work.study, max_prompt_tokens=limit, processes=work.processes)
 
 
 def tuned_model(work: Work) -> LanguageModel:
     """Load what the base became: the run's own model, or the base with the run's adapter."""
-    from afters.model.answering import Answerer
-    from afters.model.load import load
-
-    is_adapter = (work.folder.model / "adapter_config.json").is_file()
-    return Answerer(
-        load(
-            work.base if is_adapter else work.folder.model,
-            adapter=work.folder.model if is_adapter else None,
-            precision=work.study.model.precision,
-            quantised=work.study.model.quantised,
-            max_prompt_tokens=work.prompter.max_prompt_tokens,
-        ),
+    is_adapter = files.is_adapter(work.folder.model)
+    return loaded(
+        work.base if is_adapter else work.folder.model,
+        work.study,
+        adapter=work.folder.model if is_adapter else None,
+        max_prompt_tokens=work.prompter.max_prompt_tokens,
         processes=work.processes,
     )
 
 
+def loaded(
+    base: Path, study: Study, *, adapter: Path | None = None, max_prompt_tokens: int, processes: Processes | None = None
+) -> LanguageModel:
+    """Load a model as the study says, ready to be asked."""
+    from afters.model.answering import Answerer
+    from afters.model.load import load
+    from afters.model.parallel import ALONE
+
+    settings = study.model
+    return Answerer(
+        load(
+            base,
+            adapter=adapter,
+            precision=settings.precision,
+            quantised=settings.quantised,
+            max_prompt_tokens=max_prompt_tokens,
+        ),
+        processes=processes or ALONE,
+    )
+
+
 def _ask(work: Work, task: TaskAtHand, model: AskedLater, errand: Errand, *, label: str) -> Result:
-    """Return the Result of an errand: from the run folder where it stands there, else by asking."""
-    asked, rows = model(), rows_of(task, errand)
-    who = identity(asked, rows, work.study.decoding)
-    result = work.folder.find_result(who, task=task.name, label=label)
-    if result is None:
-        known, keep = work.folder.answers(who)
+    def sent(done: Iterable[str]) -> None:
         if errand.model != "nearest":
-            work.processes.told({"ask": asdict(errand), "done": list(known)})
-        with work.tell.stage(f"{task.name}: {label}", len(rows)) as advance:
+            work.processes.told({"ask": asdict(errand), "done": list(done)})
+
+    rows = rows_of(task, errand)
+    return ask_once(model(), rows, task, label=label, study=work.study, folder=work.folder, tell=work.tell, sent=sent)
+
+
+def ask_once(
+    model: LanguageModel,
+    rows: Dataset,
+    task: TaskAtHand,
+    *,
+    label: str,
+    study: Study,
+    folder: RunFolder,
+    tell: Teller,
+    sent: Callable[[Iterable[str]], None] = lambda done: None,
+) -> Result:
+    """Return the Result of these rows: from the run folder where it stands there, else by asking.
+
+    `sent` is told the ids of what is known, before anything is asked.
+    """
+    who = identity(model, rows, study.decoding)
+    result = folder.find_result(who, task=task.name, label=label)
+    if result is not None:
+        tell.say(f"{task.name}: {label}: known already, nothing is asked")
+    if result is None:
+        known, keep = folder.answers(who)
+        if known:
+            tell.say(f"{task.name}: {label}: {len(known):,} of {len(rows):,} answers are known already")
+        sent(known)
+        with tell.stage(f"{task.name}: {label}", len(rows)) as advance:
             result = evaluate(
-                asked,
+                model,
                 rows,
                 label=label,
-                decoding=work.study.decoding,
+                decoding=study.decoding,
                 metrics=task.metrics,
                 known=known,
                 keep=keep,
@@ -140,8 +175,8 @@ def _ask(work: Work, task: TaskAtHand, model: AskedLater, errand: Errand, *, lab
     else:  # The answers stand, but other scores were asked of them then.
         seconds = result.seconds
         result = score(result.cases, task.metrics, label=label, task=task.name, identity=who, seconds=seconds)
-    result = _with_intervals(result, task.metrics, seed=work.study.seed)
-    work.folder.keep_result(result)
+    result = _with_intervals(result, task.metrics, seed=study.seed)
+    folder.keep_result(result)
     return result
 
 

@@ -21,6 +21,19 @@ class TokenizerSettings(BaseModel):
     """How many pieces it has at most: bytes, control tokens, and what merging makes of the text."""
 
 
+class EndpointSettings(BaseModel):
+    """How a server is asked; nothing here changes an answer."""
+
+    model_config = FROZEN
+
+    in_flight: int = Field(default=8, ge=1)
+    """How many requests are under way at most."""
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    """For how long nothing may come before a request is sent again."""
+    tries: int = Field(default=6, ge=1)
+    """How often one request is sent at most."""
+
+
 class ModelSettings(BaseModel):
     """Which model is improved."""
 
@@ -28,7 +41,10 @@ class ModelSettings(BaseModel):
 
     base: str = "afters-tiny"
     """The embedded model, a folder, or a hub name; or a configuration to start from random weights: a JSON file with
-    transformers' own names, or a folder with config.json and no weights."""
+    transformers' own names, or a folder with config.json and no weights. An address, as
+    http://localhost:8000/v1#qwen2.5-7b, can be asked and not taught: by `afters evaluate`."""
+    endpoint: EndpointSettings | None = None
+    """Where `base` is an address: how its server is asked."""
     tokenizer: TokenizerSettings | None = None
     """Where `base` is a configuration without a tokenizer beside it: the one that is learnt."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.model import files
+from afters.model.address import is_address
 from afters.runfolder import RunFolder
 from afters.seeds import number
 from afters.study.reading import read_tasks
@@ -46,14 +47,14 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path) -> Started
         plan = _plan(study.model, files_in=files_in)
         if plan is None:
             base = files.find(study.model.base, relative_to=files_in)
-            prompter = _prompter(base, study)
+            prompter = prompter_for(base, study)
             check_fit(base, study)
     with collected(problems):
         tasks = read_tasks(study, folder=files_in, strict=strict)
     raise_together(problems)
     if plan is not None:
         _write(plan, study.model, tasks, folder=draft)
-        base, prompter = draft, _prompter(draft, study)
+        base, prompter = draft, prompter_for(draft, study)
         check_fit(base, study)
     assert base is not None and prompter is not None
     return Started(tasks, base, prompter, plan is not None)
@@ -85,6 +86,14 @@ def begin(study: Study, draft: Path, *, folder: RunFolder) -> Path:
 
 def _plan(settings: ModelSettings, *, files_in: Path) -> Blueprint | None:
     """Return the configuration that `base` names, checked; None where it names a model with weights."""
+    if is_address(settings.base):
+        raise SettingsError(
+            "a model behind a server can be asked, and not taught",
+            where="[model] base",
+            expected="a model to load: the embedded one, a folder, or a hub name",
+            received="an address",
+            hint="Ask it the same rows with `afters evaluate ADDRESS STUDY.toml`, then `afters compare` the two.",
+        )
     path = files.configuration(settings.base, relative_to=files_in)
     if path is None:
         if settings.tokenizer is not None:
@@ -124,7 +133,8 @@ def _texts(tasks: Iterable[TaskAtHand]) -> Iterator[str]:
             yield from dict.fromkeys([example.system, example.prompt, example.references[0]])
 
 
-def _prompter(base: Path, study: Study) -> Prompter:
+def prompter_for(base: Path, study: Study) -> Prompter:
+    """Return what encodes prompts for the model in `base`, within what the study leaves it."""
     from afters.model.load import prompter_of
 
     return prompter_of(

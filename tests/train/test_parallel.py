@@ -103,6 +103,11 @@ def test_an_uneven_number_of_batches_is_judged_as_by_one(two: Path, tiny: Tiny) 
     assert found == judged(plain(tiny, "t5")(), ALONE)
 
 
+def test_who_follows_logs_into_the_void_and_leaves_it_as_it_is(two: Path) -> None:
+    assert len(losses_of(two / "plain")) == STEPS
+    assert Path(os.devnull).is_char_device()
+
+
 def test_all_processes_end_with_the_weights_and_the_steps_of_the_first(two: Path) -> None:
     assert json.loads((two / "left.json").read_text()) == [True, True]
 

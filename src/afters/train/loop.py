@@ -128,7 +128,7 @@ class _Run:
     def go(self) -> Trained:
         if not self.progress.done:
             logged = self.progress.step - (self.progress.unjudged is not None)
-            path = self.folder / "steps.jsonl" if self.processes.first else Path(os.devnull)
+            path = self.folder / "steps.jsonl" if self.processes.first else None
             with noted() as self.stop, _log(path, after=logged) as log:
                 try:
                     self._go_on(log)
@@ -339,8 +339,12 @@ def _validation_steps(steps: int, times: int) -> frozenset[int]:
 
 
 @contextmanager
-def _log(path: Path, *, after: int) -> Iterator[TextIO]:
-    """Open the log to go on after step `after`: what an interrupted run wrote beyond it is done again."""
+def _log(path: Path | None, *, after: int) -> Iterator[TextIO]:
+    """Open the log to go on after step `after`: what an interrupted run wrote beyond it is done again. None: no log."""
+    if path is None:
+        with open(os.devnull, "w") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = []
     if path.is_file():

@@ -33,6 +33,9 @@ from afters.train.shares import share_out
 
 pytestmark = pytest.mark.slow
 
+ROUNDING = 1e-9
+"""In float64 at a rate of 0.01, by the last of twelve steps; 1.5e-10 on one machine, less on another."""
+
 EXAMPLES = [
     Example(str(row), "chats", f"rows:{row}", "", "", "Summarise this chat. " * (1 + row % 3), ("no",), choices=choices)
     for row, choices in enumerate([()] * 7 + [("yes", "no")] * 5)
@@ -72,7 +75,7 @@ def alone(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_follow_the_loss_curve_of_one(two: Path, alone: Path, tiny: Tiny, tmp_path: Path) -> None:
-    assert losses_of(two / "plain") == pytest.approx(losses_of(alone), rel=1e-10)
+    assert losses_of(two / "plain") == pytest.approx(losses_of(alone), rel=ROUNDING)
     teach(t5(tiny, dropout=False), tmp_path, learning_rate=1e-4)
     assert losses_of(two / "fp32") == pytest.approx(losses_of(tmp_path), rel=1e-5)
 
@@ -87,9 +90,9 @@ def test_two_see_the_rows_of_one_in_the_same_steps_and_each_its_own(two: Path) -
 
 
 def test_a_run_of_one_is_gone_on_with_by_two_and_the_other_way_round(two: Path, alone: Path, tiny: Tiny) -> None:
-    assert losses_of(two / "one to two") == pytest.approx(losses_of(alone), rel=1e-10)
+    assert losses_of(two / "one to two") == pytest.approx(losses_of(alone), rel=ROUNDING)
     teach(exact(tiny), two / "two to one")
-    assert losses_of(two / "two to one") == pytest.approx(losses_of(alone), rel=1e-10)
+    assert losses_of(two / "two to one") == pytest.approx(losses_of(alone), rel=ROUNDING)
 
 
 def test_with_dropout_a_stopped_run_of_two_goes_on_bit_for_bit(two: Path) -> None:

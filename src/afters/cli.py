@@ -45,6 +45,12 @@ Changes = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as train.learning_rate=3e-4. Repeatable."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")]
+Shard = Annotated[
+    bool,
+    typer.Option(
+        "--shard", help="Under torchrun: each process holds a share of weights, gradients and moments (FSDP2)."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 
 
@@ -63,7 +69,14 @@ def demo(
 
 
 @app.command()
-def run(study: StudyFile, out: Out = None, changes: Changes = None, strict: Strict = False, json: Json = False) -> None:
+def run(
+    study: StudyFile,
+    out: Out = None,
+    changes: Changes = None,
+    strict: Strict = False,
+    shard: Shard = False,
+    json: Json = False,
+) -> None:
     """Ask, fine-tune, ask again, compare, report. Run it again to go on where it was interrupted."""
     from afters.config import read_study
     from afters.study.run import follow
@@ -72,8 +85,8 @@ def run(study: StudyFile, out: Out = None, changes: Changes = None, strict: Stri
     settings = read_study(study, changes=changes or ())
     folder = out or Path("runs") / settings.name
     if _is_follower():
-        return follow(settings, out=folder, folder=study.parent, strict=strict)
-    told = run_study(settings, out=folder, folder=study.parent, strict=strict, tell=_Shell(quiet=json))
+        return follow(settings, out=folder, folder=study.parent, strict=strict, shard=shard)
+    told = run_study(settings, out=folder, folder=study.parent, strict=strict, tell=_Shell(quiet=json), shard=shard)
     _tell(told, folder, json=json)
 
 

@@ -37,7 +37,8 @@ def state(step: int) -> tuple[dict[str, Tensor], torch.optim.AdamW]:
 def save(folder: Path, step: int) -> None:
     weights, optimizer = state(step)
     best = {"w": weights["w"].detach() + 1}
-    checkpoint.save(folder, Progress(step=step), weights=weights, optimizer=optimizer, best=best)
+    contents = checkpoint.gather(weights=weights, optimizer=optimizer)
+    checkpoint.save(folder, Progress(step=step), contents, best=best)
 
 
 def loaded_step(folder: Path) -> int:

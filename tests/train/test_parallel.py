@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,37 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from several_processes import EXAMPLES, ROUNDING, how_it_ended, launched, terminate, tickets
 from tiny_models import Tiny
 from tiny_training import PAIRS, STEPS, Stopped, losses_of, newest, plain, same, stop_after, t5, teach
 from torch import Tensor
 
-from afters.errors import SettingsError
 from afters.model.answering import Answerer
 from afters.model.load import Loaded, load
 from afters.model.network import Pair
 from afters.model.parallel import ALONE, Processes, join
-from afters.records import Decoding, Example
+from afters.records import Decoding
 from afters.train import checkpoint
 from afters.train.loss import mean_loss
 from afters.train.order import Order
 from afters.train.shares import share_out
 
 pytestmark = pytest.mark.slow
-
-ROUNDING = 1e-9
-"""In float64 at a rate of 0.01, by the last of twelve steps; 1.5e-10 on one machine, less on another."""
-
-EXAMPLES = [
-    Example(str(row), "chats", f"rows:{row}", "", "", "Summarise this chat. " * (1 + row % 3), ("no",), choices=choices)
-    for row, choices in enumerate([()] * 7 + [("yes", "no")] * 5)
-]
-
-
-def launched(*words: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    place = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
-    environment = {**place, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=500, check=False)
 
 
 def exact(tiny: Tiny) -> Loaded:
@@ -126,33 +110,8 @@ def test_a_signal_to_one_process_stops_both_with_a_checkpoint(two: Path) -> None
     assert [place.name for place in checkpoint.saved(two / "signal" / "checkpoints")][-1] == "step-000004"
 
 
-STUDY = """
-name = "tickets"
-[model]
-base = "{base}"
-precision = "fp32"
-[[task]]
-name = "tickets"
-source = "tickets.csv"
-wordings = ["Which team? {{{{ message }}}}"]
-answer = "{{{{ team }}}}"
-metrics = ["exact_match"]
-[before]
-shots = [0, 1]
-[train]
-epochs = 2
-batch_rows = 4
-validations = 2
-[judge]
-max_new_tokens = 4
-"""
-
-
 def test_a_whole_study_under_torchrun_comes_to_the_verdict_of_one_process(tmp_path: Path, tiny: Tiny) -> None:
-    (tmp_path / "study.toml").write_text(STUDY.format(base=tiny("t5")))
-    lines = [f"Message {number},{'ab'[number % 2]}" for number in range(60)]
-    (tmp_path / "tickets.csv").write_text("\n".join(["message,team", *lines]) + "\n")
-    words = ("-m", "afters", "run", str(tmp_path / "study.toml"))
+    words = ("-m", "afters", "run", str(tickets(tmp_path, base=tiny("t5"))))
     done = launched(*words, "--out", str(tmp_path / "two"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("report.html") == 1, "only the first process tells"
@@ -169,10 +128,6 @@ def test_a_whole_study_under_torchrun_comes_to_the_verdict_of_one_process(tmp_pa
 
 
 # What the two processes do.
-
-
-class Terminated(BaseException):
-    pass
 
 
 def judged(loaded: Loaded, processes: Processes) -> dict[str, Any]:
@@ -255,20 +210,11 @@ def _short(loaded: Loaded, processes: Processes) -> Loaded:
 def _signalled(loaded: Loaded, folder: Path, processes: Processes) -> str:
     """Send one process SIGTERM after step 4, and tell how this one ended."""
 
-    def end(number: int, frame: object) -> None:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, end)
-
     def on_step(step: int, steps: int, loss: float) -> None:
         if step == 4 and processes.rank == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
+            terminate()
 
-    try:
-        teach(loaded, folder, processes=processes, on_step=on_step)
-    except (Terminated, SettingsError) as ended:
-        return type(ended).__name__
-    return "finished"
+    return how_it_ended(lambda: teach(loaded, folder, processes=processes, on_step=on_step))
 
 
 if __name__ == "__main__":

@@ -271,7 +271,8 @@ def test_only_the_two_newest_checkpoints_are_kept_by_number_not_by_spelling(tmp_
     optimizer = torch.optim.AdamW([weight])
     for step in (999_998, 999_999, 1_000_000):
         progress = checkpoint.Progress(step=step)
-        checkpoint.save(tmp_path, progress, weights={"w": weight}, optimizer=optimizer, best=None)
+        contents = checkpoint.gather(weights={"w": weight}, optimizer=optimizer)
+        checkpoint.save(tmp_path, progress, contents, best=None)
     assert [place.name for place in checkpoint.saved(tmp_path)] == ["step-999999", "step-1000000"]
 
 

@@ -1,17 +1,19 @@
 """Several processes as one: who they are, and how they add up, share out and agree. torchrun starts them.
 
 Every process holds the whole model and computes a share of each step; gradients are added up, so that all take the
-same update. What is passed around besides tensors is JSON: nothing is pickled.
+same update. `model/shards.py` shares out the model as well. What is passed around besides tensors is JSON: nothing is
+pickled.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as distributed
@@ -30,6 +32,9 @@ class Processes:
 
     rank: int = 0
     count: int = 1
+
+    in_step: ClassVar[bool] = False
+    """Whether each must do the passes of the others, at the same time."""
 
     @property
     def first(self) -> bool:
@@ -76,10 +81,30 @@ class Processes:
             for weight, part in zip(bucket, torch.split(total, [part.numel() for part in parts]), strict=True):
                 weight.grad = part.view_as(weight)
 
-    def spread(self, tensors: Sequence[Tensor]) -> None:
-        """Fill every process's tensors with the first one's."""
-        for tensor in tensors if self.count > 1 else ():
-            distributed.broadcast(tensor.detach(), 0)
+    def agreed(self, flag: bool) -> bool:
+        """Return whether a flag is up that may come up in one process: in this one, if they need not go in step."""
+        return flag
+
+    def passes(self, own: Sequence[int]) -> int:
+        """Return how many passes this process does, given how many each of them has to do."""
+        return own[self.rank]
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context for the passes of a step."""
+        return nullcontext()
+
+    def standing(self) -> AbstractContextManager[None]:
+        """Return a context within which the whole model stands in every process."""
+        return nullcontext()
+
+    @torch.no_grad()
+    def fill(self, weights: Mapping[str, Tensor], whole: Mapping[str, Tensor] | None) -> None:
+        """Fill the weights of all processes with what the first one gives."""
+        for name, weight in weights.items():
+            if whole is not None:
+                weight.copy_(whole[name])
+            if self.count > 1:
+                distributed.broadcast(weight.detach(), 0)
 
     def leave(self) -> None:
         """Part in peace, so that no process is missed."""

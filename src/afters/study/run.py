@@ -32,7 +32,7 @@ from afters.runfolder import RunFolder
 from afters.study.asking import Errand, ask_after, ask_before, base_model, best_shots, rows_of, tuned_model
 from afters.study.fitting import encode
 from afters.study.settings import Study
-from afters.study.start import begin, start
+from afters.study.start import begin, check_shards, start
 from afters.study.work import Silent, TaskAtHand, Teller, Work
 
 if TYPE_CHECKING:
@@ -47,7 +47,13 @@ NOT_MEASURED = (
 
 
 def run(
-    study: Study, *, out: Path | str, folder: Path | str = ".", strict: bool = False, tell: Teller | None = None
+    study: Study,
+    *,
+    out: Path | str,
+    folder: Path | str = ".",
+    strict: bool = False,
+    tell: Teller | None = None,
+    shard: bool = False,
 ) -> Told:
     """Ask, teach, ask again, compare, and write everything into `out`.
 
@@ -57,6 +63,7 @@ def run(
         folder: what relative file names in the study are relative to.
         strict: stop at the first row that cannot be used, instead of setting it aside.
         tell: who is told how it goes; nobody, when not given.
+        shard: of several processes, let each hold a share of weights, gradients and moments while it teaches.
 
     Raises:
         InputError: something in the study, the data or the model cannot be used; told before any model is loaded.
@@ -66,7 +73,13 @@ def run(
     processes = join()
     if not processes.first:
         raise AftersError(f"this is process {processes.rank} of a run: it has to follow the first, by `follow`")
-    work = _open(study, RunFolder(Path(out)), processes, files_in=Path(folder), strict=strict, tell=tell or Silent())
+    work = _open(
+        *(study, RunFolder(Path(out)), processes),
+        files_in=Path(folder),
+        strict=strict,
+        tell=tell or Silent(),
+        shard=shard,
+    )
     _write_down(work)
     base_hash = files.weights_hash(work.base)
     base = functools.cache(lambda: base_model(work))
@@ -85,7 +98,9 @@ def run(
     return told
 
 
-def follow(study: Study, *, out: Path | str, folder: Path | str = ".", strict: bool = False) -> None:
+def follow(
+    study: Study, *, out: Path | str, folder: Path | str = ".", strict: bool = False, shard: bool = False
+) -> None:
     """Teach and ask as the first process of a run says, in another that torchrun has started; write nothing.
 
     The run folder must lie where the first process's lies: the tuned model and the checkpoints are read there.
@@ -94,7 +109,9 @@ def follow(study: Study, *, out: Path | str, folder: Path | str = ".", strict: b
     from afters.study.teaching import teach
 
     processes = join()
-    work = _open(study, RunFolder(Path(out)), processes, files_in=Path(folder), strict=strict, tell=Silent())
+    work = _open(
+        *(study, RunFolder(Path(out)), processes), files_in=Path(folder), strict=strict, tell=Silent(), shard=shard
+    )
     models = {"base": functools.cache(lambda: base_model(work)), "tuned": functools.cache(lambda: tuned_model(work))}
     while "end" not in (said := processes.told()):
         if "teach" in said:
@@ -109,8 +126,19 @@ def follow(study: Study, *, out: Path | str, folder: Path | str = ".", strict: b
     processes.leave()
 
 
-def _open(study: Study, folder: RunFolder, processes: Processes, *, files_in: Path, strict: bool, tell: Teller) -> Work:
+def _open(
+    study: Study,
+    folder: RunFolder,
+    processes: Processes,
+    *,
+    files_in: Path,
+    strict: bool,
+    tell: Teller,
+    shard: bool = False,
+) -> Work:
     """Check everything that can be checked without a model; the first process makes the base of a configuration."""
+    if shard:
+        check_shards(study, processes=processes.count)
     with TemporaryDirectory() as draft:
         tasks, base, prompter, from_scratch = start(study, files_in=files_in, strict=strict, draft=Path(draft))
         encode(tasks, prompter, study)
@@ -119,7 +147,7 @@ def _open(study: Study, folder: RunFolder, processes: Processes, *, files_in: Pa
                 base = begin(study, base, folder=folder)
                 tell.say(f"{study.model.base}: random weights, {len(prompter.tokenizer):,} pieces")
             base = Path(processes.told(str(base.resolve())))
-    work = Work(study, folder, tell, tasks, base, prompter, processes)
+    work = Work(study, folder, tell, tasks, base, prompter, processes, shard)
     for task in tasks:
         tell.say(_rows_told(task))
     return work

@@ -60,6 +60,24 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path) -> Started
     return Started(tasks, base, prompter, plan is not None)
 
 
+def check_shards(study: Study, *, processes: int) -> None:
+    """Refuse to share out a model among one process, or one that cannot be cut.
+
+    Raises:
+        SettingsError: told before anything is read.
+    """
+    where, without = "--shard", "Run it without --shard."
+    if processes == 1:
+        raise SettingsError(
+            "one process has nobody to share the model with",
+            where=where,
+            expected="several, which torchrun starts",
+            hint="torchrun --nproc-per-node 8 -m afters run STUDY.toml --shard; or without --shard.",
+        )
+    if study.model.quantised:
+        raise SettingsError("a base in 4 bits cannot be cut into shards", where=where, hint=without)
+
+
 def begin(study: Study, draft: Path, *, folder: RunFolder) -> Path:
     """Give the draft of a model its weights, drawn from the study's seed, and return where it lies in the run folder.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from afters import __version__
 from afters.evaluate import evaluate
@@ -20,6 +21,7 @@ from afters.model.load import Loaded, load, skeleton
 from afters.model.network import Pair
 from afters.model.quantised import check_device
 from afters.model.recompute import recompute
+from afters.model.shards import gathered, pour, shard
 from afters.seeds import number
 from afters.study.settings import Study
 from afters.study.work import Work
@@ -65,14 +67,7 @@ def teach(work: Work) -> None:
             return
         work.processes.told({"teach": True})
     settings = work.study.train
-    loaded = load(
-        work.base,
-        for_training=True,
-        precision=work.study.model.precision,
-        quantised=work.study.model.quantised,
-        max_prompt_tokens=work.prompter.max_prompt_tokens,
-    )
-    saved = prepare(loaded.network.module, settings, seed=work.study.seed)
+    loaded, saved = _student(work)
     if settings.method != "full" or settings.frozen:
         learning = count(saved)
         work.tell.say(f"teaching {learning.trained:,} of {learning.all:,} weights ({learning.share:.1%})")
@@ -80,6 +75,7 @@ def teach(work: Work) -> None:
     validate, higher_is_better = _validator(work, loaded)
     if work.processes.first:
         _plan(work, loaded, pairs)
+    processes = shard(loaded.network, processes=work.processes) if work.shard else work.processes
     steps = steps_of(len(pairs), epochs=settings.epochs, batch_rows=settings.batch_rows)
     with work.tell.stage("teaching", steps) as advance:
         told = 0
@@ -100,10 +96,39 @@ def teach(work: Work) -> None:
             higher_is_better=higher_is_better,
             on_step=on_step,
             tell=work.tell.say,
-            processes=work.processes,
+            processes=processes,
         )
+    if work.shard:
+        saved = _made_whole(work, loaded)
     if work.processes.first:
         _leave(work, saved)
+
+
+def _student(work: Work) -> tuple[Loaded, Any]:
+    """Load the base ready to be taught; return with it the module to save in the end."""
+    loaded = load(
+        work.base,
+        for_training=True,
+        precision=work.study.model.precision,
+        quantised=work.study.model.quantised,
+        max_prompt_tokens=work.prompter.max_prompt_tokens,
+    )
+    return loaded, prepare(loaded.network.module, work.study.train, seed=work.study.seed)
+
+
+def _made_whole(work: Work, shards: Loaded) -> Any:
+    """Return, to the first process, a module to save with what `shards` has learnt: what FSDP has cut stays cut."""
+    weights = gathered(_learning(shards), keep=work.processes.first)
+    if not work.processes.first:
+        return None
+    loaded, saved = _student(work)
+    for name, weight in _learning(loaded).items():
+        pour(weight, weights[name])
+    return saved
+
+
+def _learning(loaded: Loaded) -> dict[str, Tensor]:
+    return {name: weight for name, weight in loaded.network.module.named_parameters() if weight.requires_grad}
 
 
 def _plan(work: Work, loaded: Loaded, pairs: Sequence[Pair]) -> None:
@@ -117,6 +142,7 @@ def _plan(work: Work, loaded: Loaded, pairs: Sequence[Pair]) -> None:
         tokens=settings.token_budget,
         precision=loaded.precision,
         optimizer=settings.optimizer,
+        shards=work.processes.count if work.shard else 1,
     )
     work.folder.write_json("train/memory.json", made.plain())
     work.tell.say(made.told())

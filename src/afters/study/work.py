@@ -92,3 +92,5 @@ class Work:
     prompter: Prompter
     processes: Processes
     """Who teaches and asks together."""
+    shard: bool = False
+    """Whether the model is shared out among them while it is taught."""

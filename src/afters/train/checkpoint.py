@@ -9,7 +9,8 @@ A checkpoint is a folder that is written beside its place and moved there when i
       state.json              step, history, the sha256 of the files above, and of itself
 
 No random state is kept: chance is a function of (seed, step). A checkpoint that is whole is never written again, so
-at no moment is there none; a damaged one is named, and the one before it is taken.
+at no moment is there none; a damaged one is named, and the one before it is taken. What is in shards is gathered
+first, so that it goes on in any number of processes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -30,6 +31,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from afters.errors import RunFolderError
+from afters.model.shards import gathered, pour
 from afters.train.optimizer import give_back, kept
 
 KEPT = 2
@@ -60,14 +62,19 @@ class _Damaged(Exception):
     """A checkpoint is not what was written; says which file, and how that shows."""
 
 
-def save(
-    folder: Path,
-    progress: Progress,
-    *,
-    weights: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-    best: Mapping[str, Tensor] | None,
-) -> None:
+class Contents(NamedTuple):
+    """What a checkpoint holds beside the progress, in whole tensors."""
+
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+
+
+def gather(*, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, keep: bool = True) -> Contents:
+    """Return what a checkpoint will hold; of shards, all processes gather it and those get it that `keep` it."""
+    return Contents(gathered(weights, keep=keep), gathered(kept(optimizer, weights=weights), keep=keep))
+
+
+def save(folder: Path, progress: Progress, contents: Contents, *, best: Mapping[str, Tensor] | None) -> None:
     """Write a checkpoint into `folder`, then remove all but the newest `KEPT`, and what an abandoned way left beyond.
 
     Raises:
@@ -77,28 +84,21 @@ def save(
     draft = place.with_name(f".draft-{place.name}")
     left = saved(folder)
     with writing(f"the checkpoint {place.name}", draft=draft, stands=f"{left[-1].name} stands. " if left else ""):
-        _write(place, draft, progress, weights=weights, optimizer=optimizer, best=best)
+        _write(place, draft, progress, contents, best=best)
     earlier = [other for other in saved(folder) if _step(other) <= progress.step]
     for old in {*saved(folder)} - {*earlier[-KEPT:]}:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(
-    place: Path,
-    draft: Path,
-    progress: Progress,
-    *,
-    weights: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-    best: Mapping[str, Tensor] | None,
+    place: Path, draft: Path, progress: Progress, contents: Contents, *, best: Mapping[str, Tensor] | None
 ) -> None:
     for unfinished in place.parent.glob(".draft-*"):
         shutil.rmtree(unfinished)
     draft.mkdir(parents=True)
-    save_file({name: weight.detach().contiguous() for name, weight in weights.items()}, draft / "weights.safetensors")
-    save_file(kept(optimizer, weights=weights), draft / "optimizer.safetensors")
-    if best is not None:
-        save_file({name: weight.contiguous() for name, weight in best.items()}, draft / "best.safetensors")
+    held = {**contents._asdict(), **({} if best is None else {"best": best})}
+    for file, tensors in held.items():
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft / f"{file}.safetensors")
     hashes = {path.name: _hash(path) for path in sorted(draft.glob("*.safetensors"))}
     state = json.loads(json.dumps({"progress": asdict(progress), "sha256": hashes}))
     (draft / "state.json").write_text(json.dumps({**state, "seal": _seal(state)}))
@@ -165,9 +165,8 @@ def resume(
 def _fill(weights: Mapping[str, Tensor], loaded: Mapping[str, Tensor], place: Path) -> None:
     if weights.keys() != loaded.keys():
         raise RunFolderError("the checkpoint is of another model", where=place.name)
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(loaded[name])
+    for name, weight in weights.items():
+        pour(weight, loaded[name])
 
 
 def _whole(place: Path) -> dict[str, Any]:

@@ -25,15 +25,16 @@ from afters.errors import AftersError, RunFolderError
 from afters.model.load import Precision
 from afters.model.network import Network, Pair
 from afters.model.parallel import ALONE, Processes
+from afters.model.shards import whole
 from afters.seeds import number
 from afters.train import checkpoint
-from afters.train.loss import backward, label_tokens
+from afters.train.loss import backward, label_tokens, micro_batches
 from afters.train.optimizer import make_optimizer, set_rate
 from afters.train.order import Order
 from afters.train.schedule import share_of_rate
 from afters.train.settings import TrainSettings
 from afters.train.shares import share_out
-from afters.train.shortage import is_shortage, smaller
+from afters.train.shortage import in_shards, is_shortage, smaller
 from afters.train.stop import Stop, Stopped, noted
 
 CHECKPOINT_SECONDS = 60.0
@@ -82,6 +83,7 @@ def train(
         tell: is told, in a line each, what does not go as planned: a damaged checkpoint, a skipped step, too little
             memory.
         processes: who computes a step together. Each calls this with the same arguments; only the first writes.
+            They may be the Shards of `network`.
     """
     return _Run(
         *(network, pairs, settings, seed, folder, precision, validate, higher_is_better, on_step, tell, processes)
@@ -120,6 +122,7 @@ class _Run:
         )
         self.due = _validation_steps(self.order.steps, settings.validations)
         self.progress, self.best = self._resume()
+        self.contents: checkpoint.Contents | None = None  # of the next checkpoint, while the model is judged
         self.tokens = self.progress.token_budget or settings.token_budget
         self.saved_step = self.progress.step or None
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
@@ -135,11 +138,8 @@ class _Run:
                 except Stopped:
                     self._save(log)
                     raise
-        if self.best is not None:
-            with torch.no_grad():
-                for name, weight in self.weights.items():
-                    weight.copy_(self.best[name])
-        self.processes.spread([*self.weights.values()])
+        if self.progress.best_step is not None:
+            self.processes.fill(self.weights, self.best)
         self.network.module.eval()
         best_step = self.progress.best_step if self.progress.best_step is not None else self.progress.step
         return Trained(self.progress.step, best_step, self.progress.validations, self.progress.skipped)
@@ -178,7 +178,7 @@ class _Run:
         """
         shares = share_out(pairs, processes=self.processes.count)
         while True:
-            loss, short = self._own_gradient(shares[self.processes.rank], step=step, total=label_tokens(pairs))
+            loss, short = self._own_gradient(shares, step=step, total=label_tokens(pairs))
             cut, short = self.processes.any(loss is None, short)
             if cut:
                 self.stop.asked = True
@@ -190,25 +190,34 @@ class _Run:
                 shares, during=f"step {step + 1}" if step >= 0 else "the trial of the longest rows"
             )
 
-    def _own_gradient(self, pairs: Sequence[Pair], *, step: int, total: int) -> tuple[float | None, bool]:
+    def _own_gradient(self, shares: Sequence[Sequence[Pair]], *, step: int, total: int) -> tuple[float | None, bool]:
         """Compute this process's share of a step; return its part of the loss, None if cut, and if memory ran out."""
+        batches = [sum(1 for _ in micro_batches(pairs, tokens=self.tokens)) for pairs in shares]
         try:
-            with self._chance(step):
+            with self._chance(step), self.processes.together():
                 return backward(
                     self.network,
-                    pairs,
+                    shares[self.processes.rank],
                     tokens=self.tokens,
                     precision=self.precision,
                     smoothing=self.settings.label_smoothing,
                     total=total,
-                    before_each=self.stop.check,
+                    passes=self.processes.passes(batches),
+                    before_each=self._heed,
                 ), False
         except Stopped:
             return None, False  # the others are waiting to hear of it
         except (MemoryError, RuntimeError) as error:
             if not is_shortage(error):
                 raise
+            if self.processes.in_step:
+                raise in_shards(self.tokens) from error
             return math.nan, True
+
+    def _heed(self) -> None:
+        """Raise Stopped when the run is asked to end; in processes that go in step, in all of them at once."""
+        if self.processes.agreed(self.stop.asked):
+            raise Stopped
 
     def _compute_less_at_once(self, shares: Sequence[Sequence[Pair]], *, during: str) -> None:
         self.optimizer.zero_grad()
@@ -227,7 +236,7 @@ class _Run:
         rows = self.order.rows(step)
         share = share_of_rate(step, steps=self.order.steps, warmup=self.settings.warmup, curve=self.settings.schedule)
         loss = self._gradient([self.pairs[row] for row in rows], step=step)
-        norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip).item()
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip)).item()
         self._update(share, finite=math.isfinite(loss) and math.isfinite(norm))
         self.progress.step += 1
         line: dict[str, Any] = {
@@ -247,6 +256,7 @@ class _Run:
         """Judge where it is due, log, save; a run that is stopped while it judges does all of this again."""
         if self.progress.step in self.due:
             self.progress.unjudged = line
+            self.contents = self._gather()
             judged = self._judge()
             self.progress.unjudged = None
             line = {**line, "validation": judged}
@@ -254,6 +264,7 @@ class _Run:
         log.write(json.dumps(line) + "\n")
         log.flush()
         self._save_when_due(log)
+        self.contents = None
 
     def _update(self, share: float, *, finite: bool) -> None:
         """Move the weights; a gradient that is not finite moves nothing and is counted."""
@@ -271,15 +282,17 @@ class _Run:
         if self.validate is None:
             return None
         self.network.module.eval()
-        self.stop.asked |= any(self.processes.any(self.stop.asked))
-        with self.stop.at_once():
-            value = self.validate(self.progress.step)
+        with self.processes.standing():
+            if any(self.processes.any(self.stop.asked)):
+                self.stop.asked = True
+            with self.stop.at_once():
+                value = self.validate(self.progress.step)
         earlier = [self.sign * known for known in self.progress.validations.values() if not math.isnan(known)]
         self.progress.validations[self.progress.step] = value
         if not math.isnan(value) and all(self.sign * value > known for known in earlier):
             self.progress.best_step = self.progress.step
-            if self.processes.first:
-                self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
+            if self.processes.first and self.contents is not None:
+                self.best = {name: weight.clone() for name, weight in self.contents.weights.items()}
         return value
 
     def _out_of_patience(self) -> bool:
@@ -305,22 +318,24 @@ class _Run:
     def _save_when_due(self, log: TextIO) -> None:
         waited = time.monotonic() - self.saved_at
         due = self.progress.step in self.due or self.progress.done
-        if due or waited > max(CHECKPOINT_SECONDS, 20 * self.save_seconds):
+        if due or self.processes.agreed(waited > max(CHECKPOINT_SECONDS, 20 * self.save_seconds)):
             self._save(log)
 
     def _save(self, log: TextIO) -> None:
         """Write a checkpoint, unless one of this step or of a later one stands."""
-        if not self.processes.first:
-            return
         if self.saved_step is not None and self.saved_step >= self.progress.step:
             return
         began = time.monotonic()
-        os.fsync(log.fileno())
-        checkpoint.save(
-            self.folder / "checkpoints", self.progress, weights=self.weights, optimizer=self.optimizer, best=self.best
-        )
+        contents = self.contents or self._gather()
+        if self.processes.first:
+            os.fsync(log.fileno())
+            checkpoint.save(self.folder / "checkpoints", self.progress, contents, best=self.best)
         self.saved_step, self.saved_at = self.progress.step, time.monotonic()
         self.save_seconds = self.saved_at - began
+
+    def _gather(self) -> checkpoint.Contents:
+        """Return what a checkpoint holds now; a run that is cut while it judges can no longer ask the others for it."""
+        return checkpoint.gather(weights=self.weights, optimizer=self.optimizer, keep=self.processes.first)
 
     @contextmanager
     def _chance(self, step: int) -> Iterator[None]:

@@ -7,6 +7,7 @@ weighs short answers more and grows with the number of micro-batches.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import zip_longest
@@ -17,6 +18,7 @@ from afters.model.batching import Lengths, by_budget
 from afters.model.load import Precision
 from afters.model.network import Network, Pair
 from afters.model.parallel import ALONE, Processes
+from afters.model.shards import SHORT
 
 
 def micro_batches(pairs: Sequence[Pair], *, tokens: int) -> Iterator[list[Pair]]:
@@ -44,19 +46,23 @@ def backward(
     precision: Precision,
     smoothing: float = 0.0,
     total: int | None = None,
+    passes: int = 0,
     before_each: Callable[[], None] = lambda: None,
 ) -> float:
     """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats.
 
     Of a step that is shared out, `pairs` are this process's rows and `total` the label tokens of all; the share of the
-    loss is returned. `before_each` is called before each micro-batch, and may end the step by raising.
+    loss is returned. At least `passes` micro-batches are computed, idle ones in the end. `before_each` is called before
+    each micro-batch, and may end the step by raising.
     """
     total = label_tokens(pairs) if total is None else total
     loss = 0.0
-    for batch in micro_batches(pairs, tokens=tokens):
+    own = [*micro_batches(pairs, tokens=tokens)]
+    for batch in [*own, *[SHORT] * (passes - len(own))]:
         before_each()
+        divisor = math.inf if batch is SHORT else total  # an idle one weighs nothing
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
-            share = network.token_losses(batch, smoothing=smoothing).sum() / total
+            share = network.token_losses(batch, smoothing=smoothing).sum() / divisor
         share.backward()  # type: ignore[no-untyped-call]
         loss += share.item()
     return loss

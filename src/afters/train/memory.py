@@ -76,8 +76,12 @@ def plan(
     tokens: int,
     precision: Precision,
     optimizer: Literal["adamw", "adafactor"] = "adamw",
+    shards: int = 1,
 ) -> Plan:
-    """Return what training `network` on `pairs` takes, with so many rows in a step and padded tokens at once."""
+    """Return what training `network` on `pairs` takes, with so many rows in a step and padded tokens at once.
+
+    In shards, that is each process's while it teaches; while it judges, all weights stand in it.
+    """
     module = network.module
     weights = _bytes_of([*module.parameters(), *module.buffers()])
     learning = [weight for weight in module.parameters() if weight.requires_grad]
@@ -90,9 +94,9 @@ def plan(
     )
     activations, head = int(kept.bytes_for(widest)), head_bytes(_labels(widest), vocabulary=vocabulary)
     return Plan(
-        weights=weights,
-        gradients=trained,
-        optimizer=2 * trained if optimizer == "adamw" else sum(map(_factors, learning)),
+        weights=weights // shards,
+        gradients=trained // shards,
+        optimizer=(2 * trained if optimizer == "adamw" else sum(map(_factors, learning))) // shards,
         best=trained,
         activations=activations,
         head=head,

@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from transformers.optimization import Adafactor
 
+from afters.model.shards import held_as, whole
 from afters.train.settings import TrainSettings
 
 SMALLEST_SCALE = 0.03
@@ -47,7 +49,7 @@ def give_back(
     """
     for key, value in tensors.items():
         entry, _, name = key.partition(".")
-        optimizer.state[weights[name]][entry] = value.to(weights[name].device)
+        optimizer.state[weights[name]][entry] = held_as(weights[name], value)
 
 
 def _adafactor(weights: Sequence[Tensor], settings: TrainSettings) -> torch.optim.Optimizer:
@@ -64,7 +66,20 @@ def _adafactor(weights: Sequence[Tensor], settings: TrainSettings) -> torch.opti
         relative_step=False,
         warmup_init=False,
     )
+    for weight in weights:
+        if isinstance(weight, DTensor):
+            optimizer.state[weight] = _nothing_yet(weight)
     return optimizer
+
+
+def _nothing_yet(weight: Tensor) -> dict[str, Any]:
+    """Return what Adafactor begins with, in shards: by itself it would put whole tensors beside them."""
+    if weight.ndim > 1:
+        means = {"exp_avg_sq_row": weight.shape[:-1], "exp_avg_sq_col": weight.shape[:-2] + weight.shape[-1:]}
+    else:
+        means = {"exp_avg_sq": weight.shape}
+    zeros = {name: held_as(weight, torch.zeros(shape, dtype=weight.dtype)) for name, shape in means.items()}
+    return {"step": 0, "RMS": 0, **zeros}
 
 
 def _groups(weights: Sequence[Tensor], settings: TrainSettings) -> list[dict[str, Any]]:
@@ -83,5 +98,6 @@ def _scales(groups: Sequence[Mapping[str, Any]], *, settings: TrainSettings) -> 
     """Return what the rate is multiplied by, for each group (Shazeer and Stern 2018, arXiv:1804.04235, section 8)."""
     if not settings.scale_parameter:
         return [1.0] * len(groups)
-    sizes = [torch.linalg.vector_norm(group["params"][0]) / group["params"][0].numel() ** 0.5 for group in groups]
+    learning = [group["params"][0] for group in groups]
+    sizes = [whole(torch.linalg.vector_norm(weight)) / weight.numel() ** 0.5 for weight in learning]
     return [max(SMALLEST_SCALE, size) for size in torch.stack(sizes).tolist()]

@@ -40,6 +40,16 @@ def smaller(shares: Sequence[Sequence[Pair]], *, tokens: int) -> int:
     return max(several) // 2
 
 
+def in_shards(tokens: int) -> SettingsError:
+    """Return what is told where nothing can be done again, since the others wait in the middle of a layer."""
+    return SettingsError(
+        "memory ran out, and a run in shards cannot compute a step again in smaller pieces",
+        where="[train] token_budget",
+        received=f"{tokens:,}",
+        hint="Lower it and begin in another folder (--out), since a run keeps to its settings.",
+    )
+
+
 def padded_tokens(batch: Sequence[Pair]) -> int:
     """Return how many tokens a micro-batch is computed on, padding included."""
     return len(batch) * (max(len(pair.prompt) for pair in batch) + max(len(pair.answer) for pair in batch))

@@ -74,7 +74,7 @@ class _Attention(torch.autograd.Function):
         for added in (bias, mask):
             if added is not None:
                 # The lowest number of fp32 would become minus infinity in bf16.
-                scores.add_(added.clamp(min=torch.finfo(scores.dtype).min).to(scores.dtype))
+                scores.add_(added.clamp(min=torch.finfo(scores.dtype).min).to(scores.dtype).contiguous())
         probabilities = torch.softmax(scores, dim=-1)
         stays = kept(probabilities.shape, dropout=drop) if drop else None
         context.save_for_backward(query, key, value, probabilities, stays)
@@ -108,8 +108,24 @@ def _attend(
     **_: Any,
 ) -> tuple[Tensor, None]:
     assert scaling == 1.0, "a T5 does not scale its scores"
-    read = _Attention.apply(query, key, value, position_bias, attention_mask, dropout)  # type: ignore[no-untyped-call]
+    if torch.is_grad_enabled():
+        read = _Attention.apply(query, key, value, position_bias, attention_mask, dropout)  # type: ignore[no-untyped-call]
+    else:
+        added = _with_mask(position_bias, attention_mask, dtype=query.dtype)
+        read = functional.scaled_dot_product_attention(query, key, value, added, dropout_p=dropout, scale=1.0)
     return read.transpose(1, 2).contiguous(), None
+
+
+def _with_mask(bias: Tensor, mask: Tensor | None, *, dtype: torch.dtype) -> Tensor:
+    """Return the sum of bias and mask; it is kept with the bias, which all layers of a stack share."""
+    if mask is None:
+        return bias.to(dtype)
+    known: tuple[Tensor, Tensor] | None = getattr(bias, "with_mask", None)
+    if known is None or known[0] is not mask:
+        # Looked up in a table, the bias lies with its heads last; the kernel would lay out the sum anew in each layer.
+        known = (mask, (bias.contiguous() + mask.clamp(min=torch.finfo(dtype).min)).to(dtype))
+        bias.with_mask = known  # type: ignore[attr-defined]
+    return known[1]
 
 
 def _attend_packed(

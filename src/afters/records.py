@@ -151,6 +151,12 @@ class Prediction:
     answered_by: str = ""
     """The name that a server's reply gave its model, as a dated state of the one that was asked."""
 
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Prediction:
+        """Return what `asdict` has made plain, and JSON may have carried."""
+        choices = tuple(ChoiceScore(**choice) for choice in content["choices"])
+        return cls(**{**content, "answers": tuple(content["answers"]), "choices": choices})
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

@@ -31,7 +31,7 @@ from typing import Any
 
 from afters.errors import RunFolderError
 from afters.metrics.table import metric_for
-from afters.records import Case, ChoiceScore, Comparison, Example, Prediction, Result, Row, Score, Shot
+from afters.records import Case, Comparison, Example, Prediction, Result, Row, Score, Shot
 from afters.report.told import Told
 
 LONE_SURROGATES = "backslashreplace"
@@ -134,7 +134,7 @@ class RunFolder:
         whole = _whole_lines(path)
         # An interrupted last line would spoil the one that follows it.
         self.write(str(path.relative_to(self.path)), "".join(line + "\n" for line in whole))
-        known = {made.example: made for made in (_prediction(json.loads(line)) for line in whole)}
+        known = {made.example: made for made in (Prediction.read(json.loads(line)) for line in whole)}
 
         def keep(batch: list[Prediction]) -> None:
             with path.open("a", encoding="utf-8", errors=LONE_SURROGATES) as file:
@@ -282,7 +282,7 @@ def _case(line: Mapping[str, Any]) -> Case:
         id=line["id"],
         cluster=line["cluster"],
         examples=tuple(_example(example) for example in line["examples"]),
-        predictions=tuple(_prediction(prediction) for prediction in line["predictions"]),
+        predictions=tuple(Prediction.read(prediction) for prediction in line["predictions"]),
     )
 
 
@@ -291,11 +291,6 @@ def _example(content: Mapping[str, Any]) -> Example:
     cuttable = content["cuttable"]
     shots = tuple(Shot(**shot) for shot in content["shots"])
     return Example(**{**content, **tuples, "shots": shots, "cuttable": tuple(cuttable) if cuttable else None})
-
-
-def _prediction(content: Mapping[str, Any]) -> Prediction:
-    choices = tuple(ChoiceScore(**choice) for choice in content["choices"])
-    return Prediction(**{**content, "answers": tuple(content["answers"]), "choices": choices})
 
 
 def _row(content: Sequence[float] | None) -> Row | None:

@@ -75,7 +75,7 @@ class Answerer:
         for first in range(0, len(batches), self._processes.count):
             own = batches[first + self._processes.rank : first + self._processes.rank + 1]
             turn = self._processes.gathered([[asdict(made) for made in answer(batch)] for batch in own])
-            yield from ([_prediction(made) for made in batch] for answered in turn for batch in answered)
+            yield from ([Prediction.read(made) for made in batch] for answered in turn for batch in answered)
 
     def _write(
         self, examples: Sequence[Example], prompts: Sequence[EncodedPrompt], decoding: Decoding
@@ -153,9 +153,3 @@ def _room(prompt: EncodedPrompt, choices: Sequence[Ids]) -> Lengths:
 
 def _known(examples: Sequence[Example], batch: Sequence[int], done: Container[str]) -> bool:
     return all(examples[row].id in done for row in batch)
-
-
-def _prediction(content: Mapping[str, Any]) -> Prediction:
-    """Return what another process has answered."""
-    choices = tuple(ChoiceScore(**choice) for choice in content["choices"])
-    return Prediction(**{**content, "answers": tuple(content["answers"]), "choices": choices})

@@ -120,3 +120,9 @@ def test_the_identity_tells_models_apart(tiny: Tiny, llama: Path) -> None:
     assert load(llama, precision="bf16").identity != first
     assert load(llama, precision="fp32", max_prompt_tokens=99).identity != first
     assert load(with_config(llama, rope_theta=9.0), precision="fp32").identity != first
+
+
+def test_the_identity_tells_how_attention_is_computed(tiny: Tiny) -> None:
+    kinds: tuple[Kind, ...] = ("bart", "t5", "llama")
+    told = {load(tiny(kind), precision="fp32").identity["attention"] for kind in kinds}
+    assert "sdpa" in told and len(told) == 3

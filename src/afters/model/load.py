@@ -42,6 +42,8 @@ class Loaded:
     device: torch.device
     folder: Path
     identity: Mapping[str, str]
+    for_training: bool = False
+    """Its weights are going to change: `identity` tells what they were."""
 
 
 def load(
@@ -85,6 +87,7 @@ def load(
         module, packs = _made_lean(module, str(config["model_type"]))
         if for_training:
             cheapen(module)
+    attention = str(module.config._attn_implementation)
     if adapter is not None:
         from afters.model.adapters import put_on
 
@@ -97,11 +100,12 @@ def load(
         "adapter": files.weights_hash(adapter) if adapter else "none",
         "precision": f"{chosen} over {quantised}" if quantised else chosen,
         "device": device.type,
+        "attention": attention,
         "max_prompt_tokens": str(prompter.max_prompt_tokens),
     }
     module = module.to(device).eval()
     network = Causal(module, packs=packs) if kind is Causal else kind(module)
-    return Loaded(network, prompter, chosen, device, folder, identity)
+    return Loaded(network, prompter, chosen, device, folder, identity, for_training)
 
 
 def skeleton(folder: Path) -> Any:

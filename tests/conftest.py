@@ -10,6 +10,8 @@ from tiny_models import tiny as tiny
 
 # Before torch is imported: tiny tensors gain nothing by threads that wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests ask anew, and leave the user's own answers alone.
+os.environ["AFTERS_CACHE"] = "off"
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,8 @@ class Prediction:
     """This answer's share of its batch's time."""
     answered_by: str = ""
     """The name that a server's reply gave its model, as a dated state of the one that was asked."""
+    from_cache: bool = False
+    """Whether it had been asked before, perhaps by another study; `seconds` are of then."""
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Prediction:

@@ -8,11 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from afters.model.batching import Lengths, by_budget
+from afters.model.cache import AnswerCache
 from afters.model.decoding import beams, greedy, sampled
 from afters.model.load import Loaded
 from afters.model.network import Ids
 from afters.model.parallel import ALONE, Processes
 from afters.model.prompt import EncodedPrompt
+from afters.model.recall import Question, Recall
 from afters.model.scoring import log_likelihoods
 from afters.model.sharing import families
 from afters.records import ChoiceScore, Decoding, Example, Prediction
@@ -25,10 +27,18 @@ TOKEN_BUDGET = 16_384
 class Answerer:
     """The LanguageModel of `model/protocol.py`, over a transformers model."""
 
-    def __init__(self, loaded: Loaded, *, token_budget: int = TOKEN_BUDGET, processes: Processes = ALONE) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        token_budget: int = TOKEN_BUDGET,
+        processes: Processes = ALONE,
+        cache: AnswerCache | None = None,
+    ) -> None:
         self._loaded = loaded
         self._budget = token_budget
         self._processes = processes
+        self._recall = Recall(loaded, cache)
         self.identity: Mapping[str, str] = {**loaded.identity, "token_budget": str(token_budget)}
 
     def generate(
@@ -40,7 +50,11 @@ class Answerer:
         lengths = [Lengths(len(prompt.ids) * abreast, decoding.max_new_tokens * abreast) for prompt in prompts]
         yield from self._shared_out(
             [batch for batch in self._batches(prompts, lengths) if not _known(examples, batch, done)],
-            lambda batch: self._write([examples[row] for row in batch], [prompts[row] for row in batch], decoding),
+            lambda batch: self._recall.answers(
+                [Question(examples[row].id, prompts[row]) for row in batch],
+                lambda: self._write([examples[row] for row in batch], [prompts[row] for row in batch], decoding),
+                decoding=decoding,
+            ),
         )
 
     def loglikelihood(self, examples: Sequence[Example], *, done: Container[str] = ()) -> Iterator[list[Prediction]]:
@@ -50,8 +64,11 @@ class Answerer:
         lengths = [_room(prompt, texts) for prompt, texts in zip(prompts, choices, strict=True)]
         yield from self._shared_out(
             [batch for batch in self._batches(prompts, lengths) if not _known(examples, batch, done)],
-            lambda batch: self._score(
-                [examples[row] for row in batch], [prompts[row] for row in batch], [choices[row] for row in batch]
+            lambda batch: self._recall.answers(
+                [Question(examples[row].id, prompts[row], choices[row]) for row in batch],
+                lambda: self._score(
+                    [examples[row] for row in batch], [prompts[row] for row in batch], [choices[row] for row in batch]
+                ),
             ),
         )
 

@@ -215,7 +215,9 @@ class RunFolder:
         for one in results:
             seconds = sum(answer.seconds for case in one.cases for answer in case.predictions)
             asked[f"{one.label}_seconds"] = asked.get(f"{one.label}_seconds", 0.0) + seconds
-        return asked | {"training_seconds": sum(step["seconds"] for step in self.steps())}
+        known = sum(answer.from_cache for one in results for case in one.cases for answer in case.predictions)
+        from_cache = {"answers_from_cache": float(known)} if known else {}
+        return asked | {"training_seconds": sum(step["seconds"] for step in self.steps())} | from_cache
 
     def _result_folder(self, identity: Mapping[str, str]) -> Path:
         text = json.dumps(dict(identity), sort_keys=True)

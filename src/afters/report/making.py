@@ -209,6 +209,8 @@ def _answering(result: Result) -> float:
 
 
 def _cost(name: str, value: float) -> tuple[str, str]:
+    if name == "answers_from_cache":
+        return "Answers taken from the cache, at the seconds they once took", count(value)
     words, _, unit = name.rpartition("_")
     if unit == "mb":
         return _words(words), f"{value / 1024:.1f} GB" if value >= 1024 else f"{value:.0f} MB"

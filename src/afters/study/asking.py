@@ -23,6 +23,7 @@ from afters.study.settings import Study
 from afters.study.work import TaskAtHand, Teller, Work
 
 if TYPE_CHECKING:
+    from afters.model.cache import AnswerCache
     from afters.model.parallel import Processes
 
 
@@ -88,7 +89,7 @@ def rows_of(task: TaskAtHand, errand: Errand) -> Dataset:
 def base_model(work: Work) -> LanguageModel:
     """Load the base, ready to be asked."""
     limit = work.prompter.max_prompt_tokens
-    return loaded(work.base, work.study, max_prompt_tokens=limit, processes=work.processes)
+    return loaded(work.base, work.study, max_prompt_tokens=limit, processes=work.processes, cache=work.cache)
 
 
 def tuned_model(work: Work) -> LanguageModel:
@@ -100,11 +101,18 @@ def tuned_model(work: Work) -> LanguageModel:
         adapter=work.folder.model if is_adapter else None,
         max_prompt_tokens=work.prompter.max_prompt_tokens,
         processes=work.processes,
+        cache=work.cache,
     )
 
 
 def loaded(
-    base: Path, study: Study, *, adapter: Path | None = None, max_prompt_tokens: int, processes: Processes | None = None
+    base: Path,
+    study: Study,
+    *,
+    adapter: Path | None = None,
+    max_prompt_tokens: int,
+    processes: Processes | None = None,
+    cache: AnswerCache | None = None,
 ) -> LanguageModel:
     """Load a model as the study says, ready to be asked."""
     from afters.model.answering import Answerer
@@ -121,6 +129,7 @@ def loaded(
             max_prompt_tokens=max_prompt_tokens,
         ),
         processes=processes or ALONE,
+        cache=cache,
     )
 
 
@@ -168,6 +177,7 @@ def ask_once(
                 keep=keep,
                 on_answers=advance,
             )
+        _tell_cached(result, tell)
     elif {(made.metric, made.signature) for made in result.scores} == {
         (metric.name, metric.signature) for metric in task.metrics
     }:
@@ -178,6 +188,12 @@ def ask_once(
     result = _with_intervals(result, task.metrics, seed=study.seed)
     folder.keep_result(result)
     return result
+
+
+def _tell_cached(result: Result, tell: Teller) -> None:
+    answers = [answer for case in result.cases for answer in case.predictions]
+    if cached := sum(answer.from_cache for answer in answers):
+        tell.say(f"{result.task}: {result.label}: {cached:,} of {len(answers):,} answers taken from the cache")
 
 
 def _with_intervals(result: Result, metrics: Iterable[Metric], *, seed: int) -> Result:

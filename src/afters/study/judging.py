@@ -12,7 +12,7 @@ from pathlib import Path
 import tomli_w
 
 from afters.errors import RunFolderError, SettingsError
-from afters.model import files
+from afters.model import cache, files
 from afters.model.address import Address, is_address
 from afters.model.protocol import LanguageModel
 from afters.records import Result
@@ -82,7 +82,7 @@ def judge(
     tasks = read_tasks(study, folder=Path(folder), strict=strict)
     label = f"shots={shots}" if shots else "asked"
     results = []
-    with _model(study, tasks, files_in=Path(folder)) as asked:
+    with _model(study, tasks, files_in=Path(folder), tell=told) as asked:
         kept.claim("results", {"model": _who(asked)})
         kept.write("study.toml", tomli_w.dumps(study.plain()))
         kept.write_json("data.json", {task.name: task.account for task in tasks})
@@ -110,7 +110,7 @@ def _last_of(path: Path) -> str:
 
 
 @contextmanager
-def _model(study: Study, tasks: list[TaskAtHand], *, files_in: Path) -> Iterator[LanguageModel]:
+def _model(study: Study, tasks: list[TaskAtHand], *, files_in: Path, tell: Teller) -> Iterator[LanguageModel]:
     """Open the model that `base` names, the rows measured for it where it has a tokenizer here."""
     if is_address(study.model.base):
         from afters.model.endpoint import Endpoint
@@ -122,7 +122,8 @@ def _model(study: Study, tasks: list[TaskAtHand], *, files_in: Path) -> Iterator
     base, adapter = _found(study.model.base, files_in=files_in)
     prompter = prompter_for(base, study)
     encode(tasks, prompter, study)
-    yield loaded(base, study, adapter=adapter, max_prompt_tokens=prompter.max_prompt_tokens)
+    limit = prompter.max_prompt_tokens
+    yield loaded(base, study, adapter=adapter, max_prompt_tokens=limit, cache=cache.opened(tell=tell.say))
 
 
 def _found(name: str, *, files_in: Path) -> tuple[Path, Path | None]:

@@ -21,7 +21,7 @@ from afters.compare.change import compare, with_corrections
 from afters.errors import AftersError
 from afters.evaluate import ask
 from afters.metrics.metric import objection
-from afters.model import files
+from afters.model import cache, files
 from afters.records import Comparison, Result
 from afters.report.document import build
 from afters.report.export import model_card, verdict_json
@@ -139,6 +139,7 @@ def _open(
     """Check everything that can be checked without a model; the first process makes the base of a configuration."""
     if shard:
         check_shards(study, processes=processes.count)
+    answers = cache.opened(tell=tell.say)
     with TemporaryDirectory() as draft:
         tasks, base, prompter, from_scratch = start(study, files_in=files_in, strict=strict, draft=Path(draft))
         encode(tasks, prompter, study)
@@ -147,9 +148,11 @@ def _open(
                 base = begin(study, base, folder=folder)
                 tell.say(f"{study.model.base}: random weights, {len(prompter.tokenizer):,} pieces")
             base = Path(processes.told(str(base.resolve())))
-    work = Work(study, folder, tell, tasks, base, prompter, processes, shard)
+    work = Work(study, folder, tell, tasks, base, prompter, processes, shard, answers)
     for task in tasks:
         tell.say(_rows_told(task))
+    if answers is not None and (size := answers.size()):
+        tell.say(f"cache: {size.told}")
     return work
 
 

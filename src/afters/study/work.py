@@ -14,6 +14,7 @@ from afters.runfolder import RunFolder
 from afters.study.settings import Study
 
 if TYPE_CHECKING:
+    from afters.model.cache import AnswerCache
     from afters.model.network import Pair
     from afters.model.parallel import Processes
     from afters.model.prompt import Prompter
@@ -94,3 +95,5 @@ class Work:
     """Who teaches and asks together."""
     shard: bool = False
     """Whether the model is shared out among them while it is taught."""
+    cache: AnswerCache | None = None
+    """What earlier studies asked; None: nothing is looked up or kept."""

@@ -160,6 +160,38 @@ def test_what_no_case_could_be_judged_on_has_no_value(folder: Path) -> None:
     assert (score["value"], score["judged"], score["unjudged"]) == (None, 0, 1)
 
 
+def test_cache_tells_what_is_kept_and_forgets_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ending(folder, "cache", patch=monkeypatch) == 0
+    assert capsys.readouterr().out == "no answers are kept: AFTERS_CACHE is off\n"
+    monkeypatch.setenv("AFTERS_CACHE", "kept")
+    monkeypatch.setenv("AFTERS_CACHE_MB", "20")
+    assert ending(folder, "run", "study.toml", "--out", "out", patch=monkeypatch) == 0
+    capsys.readouterr()
+    assert ending(folder, "cache", "--json", patch=monkeypatch) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["answers"] > 20 and 0 < told["bytes"] < told["most_bytes"] == 20 * 2**20
+    assert told["path"] == "kept/answers.sqlite"
+    assert ending(folder, "cache", "--clear", patch=monkeypatch) == 0
+    assert capsys.readouterr().out == "0 answers, 0.0 MB of 20 MB, in kept/answers.sqlite\n"
+
+
+def test_a_cache_that_cannot_be_used_is_told_and_ends_with_2(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "answers.sqlite").write_text("not a database " * 500)
+    monkeypatch.setenv("AFTERS_CACHE", ".")
+    assert ending(folder, "cache", patch=monkeypatch) == 2
+    assert "answers.sqlite cannot be used: file is not a database" in capsys.readouterr().err
+    assert ending(folder, "cache", "--clear", patch=monkeypatch) == 0
+    monkeypatch.setenv("AFTERS_CACHE_MB", "many")
+    for verb in (("cache",), ("run", "study.toml")):
+        assert ending(folder, *verb, patch=monkeypatch) == 2
+        assert "AFTERS_CACHE_MB: no number of megabytes" in capsys.readouterr().err
+    assert not (folder / "runs").exists()
+
+
 @pytest.mark.parametrize("metric", ["rouge9", "pyrouge", "chrf", "ter"])
 def test_score_knows_the_metrics_of_published_numbers(folder: Path, metric: str) -> None:
     (folder / "answers.txt").write_text("It is very cold outside\n")

@@ -220,6 +220,23 @@ def score(
         print(f"note: {remark}", file=sys.stderr)
 
 
+@app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Forget every answer.")] = False, json: Json = False
+) -> None:
+    """Show how many answers are kept for later studies, where, and how much room they take."""
+    from afters.model.cache import opened
+
+    answers = opened(tell=_refuse)
+    if answers is not None and clear:
+        answers.clear()
+    size = answers.size() if answers is not None else None
+    if json:
+        print(json_text.dumps(size.plain() if size else {}))
+    else:
+        print(size.told if size else "no answers are kept: AFTERS_CACHE is off")
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
@@ -273,6 +290,10 @@ def _stop(signal_number: int, frame: FrameType | None) -> NoReturn:
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> NoReturn:
     raise _Ended("Interrupted", code=130)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise InputError(text)
 
 
 def _complain(text: str, *, code: int) -> NoReturn:

@@ -208,6 +208,7 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, values: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> Tensor:
+        values = values.to(torch.promote_types(values.dtype, torch.float32))  # a model that is asked may be in bf16
         length = torch.linalg.vector_norm(values, dim=-1, keepdim=True)
         scale = torch.rsqrt(length.square() / values.shape[-1] + epsilon)
         normal = values * scale

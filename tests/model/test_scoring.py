@@ -11,7 +11,7 @@ from tiny_models import FAMILIES, Kind, Tiny, untouched
 from afters.model.decoding import greedy
 from afters.model.load import load
 from afters.model.network import Network
-from afters.model.scoring import log_likelihoods
+from afters.model.scoring import FULL, _of_similar_length, log_likelihoods
 from afters.model.sharing import WORTH
 
 CHOICES = ((5,), (6,), (), (7, 8), (5, 9, 10, 11), (5,))
@@ -90,3 +90,18 @@ def test_an_encoder_reads_a_prompt_once_for_all_its_choices(tiny: Tiny, kind: Ki
     asked = prompts(network, shared=0)
     log_likelihoods(network, asked, [CHOICES] * 4)
     assert rows == [4]
+
+
+@pytest.mark.parametrize("kind", ["t5", "llama", "mistral"])
+def test_choices_of_other_lengths_are_read_apart_and_cost_no_padding(tiny: Tiny, kind: Kind) -> None:
+    network = load(tiny(kind), precision="fp32").network
+    asked = prompts(network, shared=0)
+    choices = [(5, 6), (7, 8), *[tuple(range(5, 5 + length)) for length in (9, 10)]] * FULL
+    found = log_likelihoods(network, asked[:1], [choices])[0]
+    module = untouched(tiny(kind))
+    expected = [plain(module, asked[0], choice) for choice in choices[:4]] * FULL
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    groups = _of_similar_length([len(choice) for choice in choices])
+    assert [sorted({len(choices[place]) for place in group}) for group in groups] == [[9, 10], [2]]
+    assert sorted(place for group in groups for place in group) == list(range(len(choices)))
+    assert _of_similar_length([1, 0, 2, 30]) == [[3, 2]], "too few to be read apart; one token is read already"

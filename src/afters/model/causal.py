@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from afters.model.head import head_only_at, losses_at
-from afters.model.network import Begun, Ids, Pair, padded
+from afters.model.network import Begun, Ids, Pair, copied, padded
 from afters.model.sharing import shared_beginning
 
 
@@ -104,6 +105,13 @@ class _Begun:
         self._past.batch_select_indices(rows)
         self._mask, self._positions = self._mask[rows], self._positions[rows]
         self.logits = self.logits[rows]
+
+    def fork(self, rows: Tensor) -> Begun:
+        """Return these rows as a beginning of their own; this one stays as it is."""
+        other = copy(self)
+        other._past = copied(self._past)
+        other.keep(rows)
+        return other
 
     def losses(self, answers: Sequence[Ids]) -> Tensor:
         """Return the negative log-likelihood of each row's answer but for its first token."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from copy import copy
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -50,12 +51,28 @@ class Begun(Protocol):
         """Go on with these rows, in this order; a row may come several times."""
         ...
 
+    def fork(self, rows: Tensor) -> Begun:
+        """Return these rows as a beginning of their own; this one stays as it is."""
+        ...
+
     def losses(self, answers: Sequence[Ids]) -> Tensor:
         """Return the negative log-likelihood of each row's answer, in order, but for its first token, which is read.
 
         Nothing may follow: the rows have read their answers then, and padding.
         """
         ...
+
+
+def copied(past: Any) -> Any:
+    """Return a cache of transformers that shares the tensors of `past`: reading on replaces them, and changes none."""
+    other = copy(past)
+    if hasattr(past, "cross_attention_cache"):
+        other.self_attention_cache = copied(past.self_attention_cache)
+        other.cross_attention_cache = copied(past.cross_attention_cache)
+        other.is_updated = dict(past.is_updated)
+    else:
+        other.layers = [copy(layer) for layer in past.layers]
+    return other
 
 
 def padded(rows: Sequence[Ids], *, pad: int, device: torch.device, left: bool = False) -> tuple[Tensor, Tensor]:

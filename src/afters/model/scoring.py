@@ -8,6 +8,9 @@ import torch
 
 from afters.model.network import Ids, Network
 
+FULL = 32
+"""Choices: fewer are read together, however much their lengths differ."""
+
 
 @torch.inference_mode()
 def log_likelihoods(network: Network, prompts: Sequence[Ids], choices: Sequence[Sequence[Ids]]) -> list[list[float]]:
@@ -20,11 +23,23 @@ def log_likelihoods(network: Network, prompts: Sequence[Ids], choices: Sequence[
     asked = [(row, choice) for row, texts in enumerate(choices) for choice in texts if choice]
     rows, tokens = [row for row, _ in asked], [choice[0] for _, choice in asked]
     sums = first[rows, tokens].double()
-    longer = [place for place, (_, choice) in enumerate(asked) if len(choice) > 1]
-    if longer:
-        begun.keep(torch.tensor([rows[place] for place in longer], device=first.device))
-        losses = begun.losses([asked[place][1] for place in longer])
+    for longer in _of_similar_length([len(choice) for _, choice in asked]):
+        going = begun.fork(torch.tensor([rows[place] for place in longer], device=first.device))
+        losses = going.losses([asked[place][1] for place in longer])
         parts = torch.split(losses.double(), [len(asked[place][1]) - 1 for place in longer])
         sums[longer] -= torch.stack([part.sum() for part in parts])
     told = iter(sums.tolist())
     return [[next(told) if choice else 0.0 for choice in texts] for texts in choices]
+
+
+def _of_similar_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Return the places of what is longer than a token, longest first, cut so that little of a batch is padding."""
+    groups: list[list[int]] = []
+    for place in sorted(
+        (place for place, length in enumerate(lengths) if length > 1), key=lambda place: -lengths[place]
+    ):
+        if groups and (len(groups[-1]) < FULL or lengths[place] > 0.7 * lengths[groups[-1][0]]):
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups

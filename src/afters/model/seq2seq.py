@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from afters.model.head import losses_at
-from afters.model.network import Begun, Ids, Pair, padded
+from afters.model.network import Begun, Ids, Pair, copied, padded
 
 
 class Seq2Seq:
@@ -67,6 +68,13 @@ class _Begun:
         """Go on with these rows, in this order; a row may come several times."""
         self._past.batch_select_indices(rows)
         self._hidden, self._mask, self.logits = self._hidden[rows], self._mask[rows], self.logits[rows]
+
+    def fork(self, rows: Tensor) -> Begun:
+        """Return these rows as a beginning of their own; this one stays as it is."""
+        other = copy(self)
+        other._past = copied(self._past)
+        other.keep(rows)
+        return other
 
     def losses(self, answers: Sequence[Ids]) -> Tensor:
         """Return the negative log-likelihood of each row's answer but for its first token."""

@@ -177,6 +177,27 @@ def test_an_answer_beyond_the_choices_is_set_aside(tmp_path: Path) -> None:
     assert reasons(done) == [("train", "the answer is none of the choices", 1)]
 
 
+def test_choices_that_are_empty_or_the_same_are_set_aside_and_refused_where_the_study_lists_them(
+    tmp_path: Path,
+) -> None:
+    def asked(start: int, *options: list[str]) -> list[Row]:
+        return [{"chat": f"chat {start + i}", "summary": "good", "options": one} for i, one in enumerate(options)]
+
+    fine = ["good", "bad"]
+    done = prepared(
+        tmp_path,
+        train=asked(0, fine, ["good", " "], ["good", "bad", "good "], fine),
+        validation=asked(10, fine),
+        test=asked(20, fine),
+        choices="{{ options }}",
+    )
+    assert len(done.train) == 2
+    assert reasons(done) == [("train", "choices that are empty or the same", 2)]
+    for choices, told in ((("good", ""), "a choice is empty"), (("good", "bad", "good"), "'good' stands there twice")):
+        with pytest.raises(ValidationError, match=told):
+            TaskSettings(name="chats", wordings=("{{ chat }}",), answer="{{ summary }}", choices=choices)
+
+
 def test_a_row_on_which_the_template_fails_is_set_aside(tmp_path: Path) -> None:
     train = [*rows(0, 3, turns=["a"]), {"chat": "x", "summary": "y", "turns": []}]
     validation, test = rows(100, 101, turns=["a"]), rows(200, 201, turns=["a"])

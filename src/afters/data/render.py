@@ -10,7 +10,7 @@ from typing import Any
 from afters import seeds
 from afters.data.columns import as_text
 from afters.data.split import Side, content_of, digest
-from afters.data.template import Template, Wording
+from afters.data.template import Template, Wording, fault_of
 from afters.errors import DataError
 from afters.records import Example, Shot
 
@@ -98,6 +98,8 @@ class Renderer:
         if choices and answer not in choices:
             expected = "one of " + ", ".join(f"'{choice}'" for choice in choices[:10])
             raise DataError("the answer is none of the choices", expected=expected, received=repr(answer[:80]))
+        if fault := fault_of(choices):
+            raise DataError("choices that are empty or the same", expected="different answers", received=fault)
         return choices
 
     def _draw(self, id: str) -> int:

@@ -18,7 +18,17 @@ from afters.records import Objective
 def _list_or_expression(choices: tuple[str, ...] | str) -> tuple[str, ...] | str:
     if isinstance(choices, str) and not (choices.strip().startswith("{{") and choices.strip().endswith("}}")):
         raise ValueError("a list of answers, or an expression that gives one, as {{ options }}")
+    if not isinstance(choices, str) and (fault := fault_of(choices)):
+        raise ValueError(f"answers to choose among: {fault}")
     return choices
+
+
+def fault_of(choices: Sequence[str]) -> str | None:
+    """Return why nobody could choose among these, or None: an empty one costs no word, and of equals none is right."""
+    if not all(choice.strip() for choice in choices):
+        return "a choice is empty"
+    twice = [choice for choice in dict.fromkeys(choices) if choices.count(choice) > 1]
+    return f"'{twice[0][:60]}' stands there twice" if twice else None
 
 
 Choices = Annotated[tuple[str, ...] | str, AfterValidator(_list_or_expression)]

@@ -169,6 +169,12 @@ class Case:
     examples: tuple[Example, ...]
     predictions: tuple[Prediction, ...]
 
+    @property
+    def lost_shots(self) -> int:
+        """How many of its prompts lost shots that did not fit."""
+        pairs = zip(self.examples, self.predictions, strict=True)
+        return sum(answer.shots_used < len(asked.shots) for asked, answer in pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

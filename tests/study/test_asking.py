@@ -12,6 +12,7 @@ from tiny_models import Tiny
 
 from afters.config import study_of
 from afters.model.cache import Size, opened
+from afters.model.load import prompter_of
 from afters.report.document import build
 from afters.report.page import render
 from afters.report.told import Told
@@ -153,3 +154,26 @@ def test_a_study_says_how_much_is_kept_and_how_much_may_be(folder: Path, tiny: T
     listener = Listener()
     run(study(tiny("t5")), out=folder / "run", folder=folder, tell=listener)
     assert any("cache: 0 answers, 0.0 MB of 1,024 MB" in line for line in listener.said)
+
+
+def test_prompts_that_lose_shots_are_told(folder: Path, tiny: Tiny) -> None:
+    asked = study(tiny("t5"))
+    prompter, listener = prompter_of(tiny("t5")), Listener()
+    alone = len(prompter.tokenizer("Which team? Message 59").input_ids)
+    short = asked.model_copy(update={"model": asked.model.model_copy(update={"max_prompt_tokens": alone + 2})})
+    told = run(short, out=folder / "run", folder=folder, tell=listener)
+    rows = len(told.result("before", task="tickets").cases)
+    assert f"tickets: shots=1: {rows} of {rows} prompts lost shots that did not fit" in listener.said
+    assert not any("before:" in line and "lost" in line for line in listener.said)
+    assert "Lost shots" in render(build(told))
+
+
+def test_several_answers_a_prompt_are_scored_together_and_their_spread_is_told(folder: Path, tiny: Tiny) -> None:
+    plain = study(tiny("t5"))
+    drawn = plain.judge.model_copy(update={"method": "sample", "answers": 3, "temperature": 2.0})
+    told = run(plain.model_copy(update={"judge": drawn}), out=folder / "run", folder=folder)
+    for label in ("before", "after"):
+        result = told.result(label, task="tickets")
+        assert {len(one.answers) for case in result.cases for one in case.predictions} == {3}
+        assert result.score("exact_match").spread is not None
+    assert "by chance of the answers" in render(build(told))

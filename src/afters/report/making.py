@@ -66,7 +66,7 @@ def set_aside(told: Told) -> Section:
 
 def cut(told: Told) -> Section:
     """Return what did not fit: prompts that were cut, answers that stopped at the limit, rows cut for teaching."""
-    columns = ("Answers by", "Answers", "Prompts cut", "Tokens cut", "Stopped at the limit", "Most shots used")
+    columns = ("Answers by", "Answers", "Prompts cut", "Tokens cut", "Stopped at the limit", "Lost shots")
     table = Table("What did not fit, while judging", columns, tuple(_cut_row(result) for result in told.results))
     prepared = tuple(
         (Cell(_words(side)), Cell(_words(what)), Cell(count(value)))
@@ -193,7 +193,7 @@ def _cut_row(result: Result) -> tuple[Cell, ...]:
         sum(prediction.tokens_cut > 0 for prediction in predictions),
         sum(prediction.tokens_cut for prediction in predictions),
         sum(_at_the_limit(prediction) for prediction in predictions),
-        max((prediction.shots_used for prediction in predictions), default=0),
+        sum(case.lost_shots for case in result.cases),
     )
     return (Cell(label(result.label)), *(Cell(count(value)) for value in numbers))
 

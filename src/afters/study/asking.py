@@ -177,7 +177,7 @@ def ask_once(
                 keep=keep,
                 on_answers=advance,
             )
-        _tell_cached(result, tell)
+        _tell_how_it_went(result, tell)
     elif {(made.metric, made.signature) for made in result.scores} == {
         (metric.name, metric.signature) for metric in task.metrics
     }:
@@ -190,10 +190,12 @@ def ask_once(
     return result
 
 
-def _tell_cached(result: Result, tell: Teller) -> None:
+def _tell_how_it_went(result: Result, tell: Teller) -> None:
     answers = [answer for case in result.cases for answer in case.predictions]
     if cached := sum(answer.from_cache for answer in answers):
         tell.say(f"{result.task}: {result.label}: {cached:,} of {len(answers):,} answers taken from the cache")
+    if lost := sum(case.lost_shots for case in result.cases):
+        tell.say(f"{result.task}: {result.label}: {lost:,} of {len(answers):,} prompts lost shots that did not fit")
 
 
 def _with_intervals(result: Result, metrics: Iterable[Metric], *, seed: int) -> Result:

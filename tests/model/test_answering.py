@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -57,9 +58,12 @@ def test_free_text_is_as_probable_as_a_plain_forward_says(tiny: Tiny, kind: Kind
     )
 
 
+_module = cache(untouched)
+
+
 def plain_likelihood(loaded: Loaded, example: Example, choice: str) -> tuple[float, int]:
     """Written out with one forward of one row and no padding."""
-    module = untouched(loaded.folder)
+    module = _module(loaded.folder)
     prompt = loaded.prompter.prompt(example).ids
     answer = loaded.prompter.choice(choice)
     if not answer:

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from process import Process
 from questions import Asked, prepare
 
 HERE = Path(__file__).resolve().parent
@@ -81,45 +79,17 @@ CONTESTS = {
 }
 
 
-class Process:
-    """Somebody who answers, in a process of its own, asked over its pipes."""
-
-    def __init__(self, who: str, task: str, asked: Asked, options: Options) -> None:
-        told = {"who": who, "task": task, "model": str(asked.model), "rows": str(asked.rows), "options": options}
-        # Waiting threads that stay awake make one side many times slower beside other work: nobody is to win by that.
-        place = {**os.environ, "GOMP_SPINCOUNT": "10000", "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}
-        place |= {"HF_HUB_OFFLINE": "1", "AFTERS_CACHE": "off"}
-        command, pipe = [sys.executable, str(HERE / "answerers.py"), json.dumps(told)], subprocess.PIPE
-        self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=place
-        )
-        self.loaded_mb = self._read()["peak_mb"]
-
-    def ask(self, rows: list[int]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"rows": rows}) + "\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "somebody ended without an answer; run perf/answerers.py by hand to see why"
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+def _process(who: str, task: str, asked: Asked, options: Options) -> Process:
+    return Process("answerers.py", who=who, task=task, model=str(asked.model), rows=str(asked.rows), options=options)
 
 
 def tuned(peer: Peer, task: str, asked: Asked, *, rows: list[int]) -> str:
     """Print the peer's grid, and return the name of its best settings."""
     seconds = {}
     for name, options in peer.grid.items():
-        process = Process(peer.who, task, asked, options)
-        process.ask(rows[:16])
-        seconds[name] = process.ask(rows)["seconds"]
+        process = _process(peer.who, task, asked, options)
+        process.ask(rows=rows[:16])
+        seconds[name] = process.ask(rows=rows)["seconds"]
         process.end()
         print(f"  {peer.name}, {name}: {len(rows) / seconds[name]:.1f} rows/s", flush=True)
     return min(seconds, key=seconds.__getitem__)
@@ -129,14 +99,14 @@ def duel(peer: Peer, task: str, asked: Asked, *, rounds: int, rows: list[int]) -
     """Ask both sides all rows, in turns, and return medians, and how far the answers agree."""
     few = rows[:: max(1, len(rows) // 120)]
     best = next(iter(peer.grid)) if len(peer.grid) == 1 else tuned(peer, task, asked, rows=few)
-    ours = Process("afters", task, asked, {"precision": peer.precision})
-    theirs = Process(peer.who, task, asked, peer.grid[best])
+    ours = _process("afters", task, asked, {"precision": peer.precision})
+    theirs = _process(peer.who, task, asked, peer.grid[best])
     for process in (ours, theirs):
-        process.ask(few[:16])
+        process.ask(rows=few[:16])
     made = []
     for number in range(rounds):
         pair = (ours, theirs) if number % 2 else (theirs, ours)
-        took = {id(process): process.ask(rows) for process in pair}
+        took = {id(process): process.ask(rows=rows) for process in pair}
         made.append((took[id(ours)], took[id(theirs)]))
     own, other = made[-1]
     for process in (ours, theirs):

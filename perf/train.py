@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +19,7 @@ from statistics import mean, median
 from typing import Any, NamedTuple
 
 import numpy as np
+from process import Process, Silent
 from shapes import LONGEST, TOLD, prepare
 
 HERE = Path(__file__).resolve().parent
@@ -92,44 +90,6 @@ CONTESTS = {
 }
 
 
-class Silent(RuntimeError):
-    """A trainer has ended without an answer."""
-
-
-class Process:
-    """A trainer in a process of its own, asked over its pipes."""
-
-    def __init__(self, trainer: str, *, model: Path, rows: Path, options: dict[str, Any]) -> None:
-        told = {"trainer": trainer, "model": str(model), "rows": str(rows), "options": options}
-        command = [sys.executable, str(HERE / "trainers.py"), json.dumps(told)]
-        # Waiting threads that stay awake make a trainer many times slower beside other work: nobody is to win by that.
-        awake = {"GOMP_SPINCOUNT": "10000"}
-        place = {**os.environ, **awake, "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=place
-        )
-        self.loaded_mb = self._answer()["peak_mb"]
-
-    def teach(self, rows: list[int], *, seed: int, **more: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"rows": rows, "seed": seed, **more}) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise Silent("a trainer ended without an answer; run perf/trainers.py by hand to see why")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-
 class Field(NamedTuple):
     """The ground on which a contest is held."""
 
@@ -138,7 +98,8 @@ class Field(NamedTuple):
     teaching: int
 
     def process(self, trainer: str, options: dict[str, Any]) -> Process:
-        return Process(trainer, model=self.model, rows=self.rows, options=options)
+        told = {"trainer": trainer, "model": str(self.model), "rows": str(self.rows)}
+        return Process("trainers.py", **told, options=options)
 
     def draw(self, count: int, *, seed: int) -> list[int]:
         return np.random.default_rng(seed).choice(self.teaching, count, replace=False).tolist()
@@ -150,8 +111,8 @@ def tuned(peer: Peer, field: Field, *, rows: int) -> str:
     for name, options in peer.grid.items():
         process, told = field.process(peer.trainer, options), "fails"
         try:
-            process.teach(field.draw(32, seed=90), seed=1)
-            seconds[name] = process.teach(field.draw(rows, seed=91), seed=1)["seconds"]
+            process.ask(rows=field.draw(32, seed=90), seed=1)
+            seconds[name] = process.ask(rows=field.draw(rows, seed=91), seed=1)["seconds"]
             told = f"{rows / seconds[name]:.1f} rows/s"
         except Silent:
             pass
@@ -169,12 +130,12 @@ def duel(peer: Peer, field: Field, *, rounds: int, quick: bool) -> dict[str, Any
     best = next(iter(peer.grid)) if quick else tuned(peer, field, rows=64)
     ours, theirs = field.process("afters", {}), field.process(peer.trainer, peer.grid[best])
     for process in (ours, theirs):
-        process.teach(field.draw(32, seed=90), seed=1)
+        process.ask(rows=field.draw(32, seed=90), seed=1)
     made = []
     for number in range(rounds):
         rows = field.draw(count, seed=number)
         pair = (ours, theirs) if number % 2 else (theirs, ours)
-        took = {id(process): process.teach(rows, seed=number) for process in pair}
+        took = {id(process): process.ask(rows=rows, seed=number) for process in pair}
         made.append((took[id(ours)], took[id(theirs)]))
     found = {
         "peer": peer.trainer,
@@ -198,8 +159,8 @@ def duel(peer: Peer, field: Field, *, rounds: int, quick: bool) -> dict[str, Any
 
 def _beside_defaults(peer: Peer, field: Field, ours: Process) -> float:
     process, rows = field.process(peer.trainer, peer.defaults), field.draw(32, seed=92)
-    process.teach(rows[:16], seed=1)
-    ratio = process.teach(rows, seed=1)["seconds"] / ours.teach(rows, seed=1)["seconds"]
+    process.ask(rows=rows[:16], seed=1)
+    ratio = process.ask(rows=rows, seed=1)["seconds"] / ours.ask(rows=rows, seed=1)["seconds"]
     process.end()
     return float(ratio)
 
@@ -211,7 +172,7 @@ def losses(peer: Peer, field: Field, *, rows: int, seeds: int = 3) -> dict[str, 
     for seed in range(seeds):
         for trainer, options in (("afters", {}), (peer.trainer, settings)):
             process = field.process(trainer, options)
-            made = process.teach(field.draw(rows, seed=200 + seed), seed=seed, judge=judged)
+            made = process.ask(rows=field.draw(rows, seed=200 + seed), seed=seed, judge=judged)
             found[trainer].append(made["loss"])
             process.end()
             print(f"  {trainer}, seed {seed}: {made['loss']:.3f} nats", flush=True)

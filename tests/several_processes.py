@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tiny_training import PAIRS, STEPS
+
 from afters.records import Example
+from afters.train.order import Order
 
 ROUNDING = 1e-9
 """In float64 at a rate of 0.01, by the last of twelve steps; 2e-10 on one machine, less on another."""
@@ -20,26 +24,21 @@ EXAMPLES = [
 ]
 """In small batches, an odd number of them."""
 
-STUDY = """
-name = "tickets"
-[model]
-base = "{base}"
-precision = "fp32"
-[[task]]
-name = "tickets"
-source = "tickets.csv"
-wordings = ["Which team? {{{{ message }}}}"]
-answer = "{{{{ team }}}}"
-metrics = ["exact_match"]
-[before]
-shots = [0, 1]
-[train]
-epochs = 2
-batch_rows = 4
-validations = 2
-[judge]
-max_new_tokens = 4
-"""
+
+def first_step(run: Path) -> dict[str, float]:
+    """Return loss and norm of the gradient of a run's first step, before any rounding has been taught."""
+    line = json.loads((run / "steps.jsonl").read_text().splitlines()[0])
+    return {name: line[name] for name in ("loss", "gradient_norm")}
+
+
+def assert_the_rows_of_one_are_shared_out(two: Path) -> None:
+    """Hold what each of two processes has seen in each step against the rows of that step."""
+    lengths = [len(pair.prompt) + len(pair.answer) for pair in PAIRS]
+    order = Order(lengths, seed=5, epochs=2, batch_rows=4, window_steps=2)
+    first, second = (json.loads((two / f"seen-{rank}.json").read_text()) for rank in (0, 1))
+    for step in range(STEPS):
+        assert sorted(first[step] + second[step]) == sorted(order.rows(step))
+        assert first[step] and second[step]
 
 
 def launched(*words: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
@@ -71,11 +70,3 @@ def how_it_ended(run: Callable[[], object]) -> str:
 def terminate() -> None:
     """Send this process SIGTERM."""
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def tickets(folder: Path, *, base: Path) -> Path:
-    """Write a study of sixty messages for two teams, and return its file."""
-    (folder / "study.toml").write_text(STUDY.format(base=base))
-    lines = [f"Message {number},{'ab'[number % 2]}" for number in range(60)]
-    (folder / "tickets.csv").write_text("\n".join(["message,team", *lines]) + "\n")
-    return folder / "study.toml"

@@ -15,38 +15,15 @@ from pathlib import Path
 
 import pytest
 from serving import FakeServer, Said, serving
+from tickets import tickets
 from tiny_models import Tiny
 
 START = "decoder_start_token_id"
 
-STUDY = """
-name = "tickets"
-[model]
-base = "{base}"
-precision = "fp32"
-[[task]]
-name = "tickets"
-source = "tickets.csv"
-wordings = ["Which team? {{{{ message }}}}"]
-answer = "{{{{ team }}}}"
-metrics = ["exact_match"]
-[before]
-shots = [0, 1]
-[train]
-epochs = 2
-batch_rows = 4
-validations = 2
-[judge]
-max_new_tokens = 4
-"""
-
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny: Tiny) -> Path:
-    (tmp_path / "study.toml").write_text(STUDY.format(base=tiny("t5")))
-    lines = [f"Message {number},{'ab'[number % 2]}" for number in range(60)]
-    (tmp_path / "tickets.csv").write_text("\n".join(["message,team", *lines]) + "\n")
-    return tmp_path
+    return tickets(tmp_path, base=tiny("t5")).parent
 
 
 def afters(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_models import FAMILIES, Kind, Tiny, untouched
 
+from afters.model import scoring
 from afters.model.decoding import greedy
 from afters.model.load import load
 from afters.model.network import Network
@@ -105,3 +106,24 @@ def test_choices_of_other_lengths_are_read_apart_and_cost_no_padding(tiny: Tiny,
     assert [sorted({len(choices[place]) for place in group}) for group in groups] == [[9, 10], [2]]
     assert sorted(place for group in groups for place in group) == list(range(len(choices)))
     assert _of_similar_length([1, 0, 2, 30]) == [[3, 2]], "too few to be read apart; one token is read already"
+
+
+@pytest.mark.parametrize("kind", ["t5", "llama"])
+def test_so_few_prompts_are_read_at_once_that_their_logits_are_few(
+    tiny: Tiny, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = load(tiny(kind), precision="fp32").network
+    asked = prompts(network, shared=0)
+    together = log_likelihoods(network, asked, [CHOICES] * 4)
+    sizes, begin = list[int](), network.begin
+
+    def watched(rows: Any) -> Any:
+        sizes.append(len(rows))
+        return begin(rows)
+
+    monkeypatch.setattr(network, "begin", watched)
+    vocabulary = network.module.get_output_embeddings().weight.shape[0]  # type: ignore[operator]
+    monkeypatch.setattr(scoring, "LOGITS_AT_ONCE", 3 * int(vocabulary))
+    found = log_likelihoods(network, asked, [CHOICES] * 4)
+    assert sizes == [3, 1]
+    assert found == [pytest.approx(row, rel=1e-4, abs=1e-4) for row in together]

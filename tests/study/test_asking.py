@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tickets import Listener
 from tiny_models import Tiny
 
 from afters.config import study_of
@@ -20,7 +19,6 @@ from afters.runfolder import RunFolder
 from afters.study.judging import judge
 from afters.study.run import run
 from afters.study.settings import Study
-from afters.study.work import Advance
 
 
 @pytest.fixture
@@ -51,20 +49,6 @@ def study(base: Path, **train: Any) -> Study:
             "judge": {"max_new_tokens": 4},
         }
     )
-
-
-class Listener:
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Advance]:
-        yield lambda count, note="": None
 
 
 def known(told: Told, out: Path) -> dict[str, set[bool]]:

@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
 from serving import Asked, FakeServer, Said, serving
+from tickets import Listener
 from tiny_models import Tiny
 
 from afters.config import study_of
@@ -24,7 +24,6 @@ from afters.sides.compare import compare_sides
 from afters.study.judging import judge, place_for
 from afters.study.run import run
 from afters.study.settings import Study
-from afters.study.work import Advance
 
 KEY = "sk-very-secret-1234567890"
 TEAMS = ("billing", "delivery", "repairs")
@@ -76,19 +75,6 @@ def study(base: Path | str = "afters-tiny", **changes: Any) -> Study:
     return study_of({**settings, **changes})
 
 
-class Heard:
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
-        return nullcontext(lambda count, note="": None)
-
-
 def test_a_model_behind_a_server_is_scored_with_intervals(rows: Path, server: FakeServer) -> None:
     judged = judge(server.address, study(), out=rows / "out", folder=rows)
     (result,) = judged.results
@@ -105,11 +91,11 @@ def test_a_model_behind_a_server_is_scored_with_intervals(rows: Path, server: Fa
 
 def test_what_is_known_is_not_asked_again(rows: Path, server: FakeServer) -> None:
     first = judge(server.address, study(), out=rows / "out", folder=rows)
-    asked, heard = len(server.asked), Heard()
+    asked, heard = len(server.asked), Listener()
     again = judge(server.address, study(), out=rows / "out", folder=rows, tell=heard)
     assert len(server.asked) == asked
     assert again.json() == first.json()
-    assert any("known already" in line for line in heard.lines)
+    assert any("known already" in line for line in heard.said)
 
 
 def test_after_a_fault_it_goes_on_and_counts_nothing_twice(rows: Path, server: FakeServer) -> None:
@@ -123,9 +109,9 @@ def test_after_a_fault_it_goes_on_and_counts_nothing_twice(rows: Path, server: F
     (answers,) = rows.glob("out/results/*/answers.jsonl")
     kept = answers.read_text().splitlines()
     assert f"{len(kept)} of {len(prompts)} answers" in str(told.value) and len(kept) >= 32
-    server.answer, heard = usual, Heard()
+    server.answer, heard = usual, Listener()
     judged = judge(server.address, hasty, out=rows / "out", folder=rows, tell=heard)
-    assert any(f"{len(kept)} of {len(prompts)} answers are known already" in line for line in heard.lines)
+    assert any(f"{len(kept)} of {len(prompts)} answers are known already" in line for line in heard.said)
     asked = [one.prompt for one in server.asked]
     assert sorted(asked) == sorted([*prompts, prompts[60]])  # the one that went wrong twice, all others once
     assert judged.json() == whole.json()
@@ -168,13 +154,13 @@ def test_the_key_is_nowhere_on_disk(rows: Path, server: FakeServer, monkeypatch:
     monkeypatch.setenv("AFTERS_API_KEY", KEY)
     usual = server.answer
     server.answer = lambda asked: Said({"error": {"message": f"Not {KEY}!"}}, 429) if len(server.asked) > 40 else None
-    heard = Heard()
+    heard = Listener()
     with pytest.raises(ModelError) as told:
         judge(server.address, study(model={"endpoint": {"tries": 1}}), out=rows / "out", folder=rows, tell=heard)
     server.answer = usual
     judge(server.address, study(), out=rows / "out", folder=rows, tell=heard)
     assert {dict(asked.headers)["authorization"] for asked in server.asked} == {f"Bearer {KEY}"}
-    assert KEY not in str(told.value) and KEY not in "".join(heard.lines)
+    assert KEY not in str(told.value) and KEY not in "".join(heard.said)
     for path in (path for path in rows.rglob("*") if path.is_file()):
         assert KEY.encode() not in path.read_bytes(), path
 
@@ -227,9 +213,9 @@ def test_who_answered_is_kept_and_told(rows: Path, server: FakeServer) -> None:
         day = "2026-07-18" if asked.prompt.endswith("billing") else "2026-09-01"
         return server.written(asked, "billing", model=f"echo-1-{day}")
 
-    server.answer, heard = dated, Heard()
+    server.answer, heard = dated, Listener()
     (result,) = judge(server.address, study(), out=rows / "out", folder=rows, tell=heard).results
-    assert heard.lines[-1].endswith("answered by echo-1-2026-07-18 and echo-1-2026-09-01")
+    assert heard.said[-1].endswith("answered by echo-1-2026-07-18 and echo-1-2026-09-01")
     (case, *_) = RunFolder(rows / "out").results()["tickets"]["asked"].cases
     assert case.predictions[0].answered_by.startswith("echo-1-2026")
     assert result.identity["weights"] == "echo-1"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tickets import Listener
 from tiny_models import Tiny
 
 from afters.config import study_of
@@ -24,16 +25,6 @@ from afters.study.teaching import teach
 from afters.study.work import Silent, Work
 
 TEAMS = ("billing", "delivery", "repairs")
-
-
-class Listener(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture
@@ -73,7 +64,7 @@ def test_frozen_parts_stay_in_the_model_that_is_left_and_the_share_that_learns_i
     stayed = {name for name, weight in after.items() if torch.equal(weight, before[name])}
     assert stayed == {name for name in before if name.startswith(("encoder.", "shared."))}
     learning = sum(weight.numel() for name, weight in before.items() if name not in stayed)
-    (told,) = (text for text in listener.told if text.startswith("teaching"))
+    (told,) = (text for text in listener.said if text.startswith("teaching"))
     assert told.startswith(f"teaching {learning:,} of {sum(weight.numel() for weight in before.values()):,} weights")
 
 
@@ -106,7 +97,7 @@ def test_virtual_tokens_are_left_as_an_adapter_and_asked_with_the_base(rows: Pat
     work = opened(study(tiny("t5"), train), rows, tell=listener)
     teach(work)
     assert (work.folder.model / "adapter_model.safetensors").is_file()
-    (told,) = (text for text in listener.told if text.startswith("teaching"))
+    (told,) = (text for text in listener.said if text.startswith("teaching"))
     assert told.startswith(f"teaching {3 * 16 * (1 if method == 'prompt' else 4)} of ")
     texts = []
     for asked in (tuned_model(work), base_model(work)):

@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from several_processes import EXAMPLES, ROUNDING, how_it_ended, launched, terminate, tickets
+from several_processes import (
+    EXAMPLES,
+    ROUNDING,
+    assert_the_rows_of_one_are_shared_out,
+    first_step,
+    how_it_ended,
+    launched,
+    terminate,
+)
+from tickets import tickets
 from tiny_models import Tiny
 from tiny_training import PAIRS, STEPS, Stopped, losses_of, newest, plain, same, stop_after, t5, teach
 from torch import Tensor
@@ -27,7 +36,6 @@ from afters.model.parallel import ALONE, Processes, join
 from afters.records import Decoding
 from afters.train import checkpoint
 from afters.train.loss import mean_loss
-from afters.train.order import Order
 from afters.train.shares import share_out
 
 pytestmark = pytest.mark.slow
@@ -59,18 +67,14 @@ def alone(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_follow_the_loss_curve_of_one(two: Path, alone: Path, tiny: Tiny, tmp_path: Path) -> None:
+    assert first_step(two / "plain") == pytest.approx(first_step(alone), rel=1e-10)
     assert losses_of(two / "plain") == pytest.approx(losses_of(alone), rel=ROUNDING)
     teach(t5(tiny, dropout=False), tmp_path, learning_rate=1e-4)
     assert losses_of(two / "fp32") == pytest.approx(losses_of(tmp_path), rel=1e-5)
 
 
 def test_two_see_the_rows_of_one_in_the_same_steps_and_each_its_own(two: Path) -> None:
-    lengths = [len(pair.prompt) + len(pair.answer) for pair in PAIRS]
-    order = Order(lengths, seed=5, epochs=2, batch_rows=4, window_steps=2)
-    first, second = (json.loads((two / f"seen-{rank}.json").read_text()) for rank in (0, 1))
-    for step in range(STEPS):
-        assert sorted(first[step] + second[step]) == sorted(order.rows(step))
-        assert first[step] and second[step]
+    assert_the_rows_of_one_are_shared_out(two)
 
 
 def test_a_run_of_one_is_gone_on_with_by_two_and_the_other_way_round(two: Path, alone: Path, tiny: Tiny) -> None:

@@ -15,9 +15,17 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from several_processes import EXAMPLES, ROUNDING, how_it_ended, launched, terminate, tickets
+from several_processes import (
+    EXAMPLES,
+    ROUNDING,
+    assert_the_rows_of_one_are_shared_out,
+    how_it_ended,
+    launched,
+    terminate,
+)
+from tickets import tickets
 from tiny_models import Kind, Tiny
-from tiny_training import PAIRS, STEPS, Stopped, losses_of, newest, same, stop_after, teach
+from tiny_training import PAIRS, Stopped, losses_of, newest, same, stop_after, teach
 from torch import Tensor
 
 from afters.errors import SettingsError
@@ -33,7 +41,6 @@ from afters.records import Decoding
 from afters.study.settings import Study
 from afters.study.start import check_shards
 from afters.train import checkpoint
-from afters.train.order import Order
 from afters.train.shares import share_out
 
 LIKE_ONE: dict[str, dict[str, Any]] = {
@@ -140,12 +147,7 @@ def test_in_fp32_they_part_by_rounding_alone(two: Path, tiny: Tiny, tmp_path: Pa
 
 @pytest.mark.slow
 def test_two_see_the_rows_of_one_in_the_same_steps_and_each_its_own(two: Path) -> None:
-    lengths = [len(pair.prompt) + len(pair.answer) for pair in PAIRS]
-    order = Order(lengths, seed=5, epochs=2, batch_rows=4, window_steps=2)
-    first, second = (json.loads((two / f"seen-{rank}.json").read_text()) for rank in (0, 1))
-    for step in range(STEPS):
-        assert sorted(first[step] + second[step]) == sorted(order.rows(step))
-        assert first[step] and second[step]
+    assert_the_rows_of_one_are_shared_out(two)
 
 
 @pytest.mark.slow

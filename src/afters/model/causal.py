@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from afters.model.head import head_only_at, losses_at
-from afters.model.network import Begun, Ids, Pair, copied, padded
+from afters.model.network import Begun, Ids, Pair, but_the_first, padded
 from afters.model.sharing import shared_beginning
 
 
@@ -64,9 +63,9 @@ class _Begun:
 
     def __init__(self, module: Any, prompts: Sequence[Ids], *, pad: int) -> None:
         self._module, self._pad = module, pad
-        self._past = DynamicCache(config=module.config)
+        self.past = DynamicCache(config=module.config)
         # A window of attention counts the padding between a shared beginning and the rest.
-        windowed = any(layer.is_sliding for layer in self._past.layers)
+        windowed = any(layer.is_sliding for layer in self.past.layers)
         shared = 0 if windowed else shared_beginning(prompts)
         if shared:
             self._read_once(prompts[0][:shared], rows=len(prompts))
@@ -78,9 +77,9 @@ class _Begun:
     def _read_once(self, ids: Ids, *, rows: int) -> None:
         with head_only_at(self._module, torch.empty(0, dtype=torch.long, device=self._module.device)):
             self._module(
-                input_ids=torch.tensor([ids], device=self._module.device), past_key_values=self._past, use_cache=True
+                input_ids=torch.tensor([ids], device=self._module.device), past_key_values=self.past, use_cache=True
             )
-        for layer in self._past.layers:  # copied when the rows go on, not before
+        for layer in self.past.layers:  # copied when the rows go on, not before
             layer.keys, layer.values = (one.expand(rows, -1, -1, -1) for one in (layer.keys, layer.values))
 
     def _read(self, ids: Tensor) -> Tensor:
@@ -91,7 +90,7 @@ class _Begun:
         return logits
 
     def _told(self) -> dict[str, Any]:
-        kept = {"past_key_values": self._past, "use_cache": True}
+        kept = {"past_key_values": self.past, "use_cache": True}
         return {"attention_mask": self._mask, "position_ids": self._positions, **kept}
 
     def write(self, tokens: Tensor) -> None:
@@ -102,21 +101,13 @@ class _Begun:
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows, in this order; a row may come several times."""
-        self._past.batch_select_indices(rows)
+        self.past.batch_select_indices(rows)
         self._mask, self._positions = self._mask[rows], self._positions[rows]
         self.logits = self.logits[rows]
 
-    def fork(self, rows: Tensor) -> Begun:
-        """Return these rows as a beginning of their own; this one stays as it is."""
-        other = copy(self)
-        other._past = copied(self._past)
-        other.keep(rows)
-        return other
-
     def losses(self, answers: Sequence[Ids]) -> Tensor:
         """Return the negative log-likelihood of each row's answer but for its first token."""
-        ids, mask = padded([answer[:-1] for answer in answers], pad=self._pad, device=self._module.device)
+        ids, mask, told = but_the_first(answers, pad=self._pad, device=self._module.device)
         steps = torch.arange(1, ids.shape[1] + 1, device=ids.device)
         self._mask, self._positions = torch.cat([self._mask, mask], dim=1), self._positions[:, -1:] + steps
-        told = torch.tensor([token for answer in answers for token in answer[1:]], device=ids.device)
         return losses_at(self._module, mask.bool(), told, input_ids=ids, **self._told())

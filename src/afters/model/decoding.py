@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from afters.model.head import LOGITS_AT_ONCE
 from afters.model.network import Begun, Ids, Network
 
 Over = Callable[[Ids], bool]
@@ -65,7 +66,10 @@ def sampled(
 
     def draw(logits: Tensor, rows: Sequence[int]) -> Tensor:
         points = torch.tensor([draws[row].random() for row in rows], dtype=torch.double, device=logits.device)
-        return _at(points, torch.softmax(logits.double() / temperature, dim=-1), top_p=top_p)
+        few = max(1, LOGITS_AT_ONCE // logits.shape[-1])
+        parts = zip(torch.split(points, few), torch.split(logits, few), strict=True)
+        told = [_at(at, torch.softmax(part.double() / temperature, dim=-1), top_p=top_p) for at, part in parts]
+        return torch.cat(told)
 
     begun = network.begin(prompts)
     begun.keep(torch.tensor(owners, device=begun.logits.device))
@@ -202,7 +206,6 @@ def _best(told: Tensor, searches: Sequence[_Search], *, count: int) -> list[list
     for part in parts:
         best = part.flatten().topk(min(count, part.numel()))
         places = best.indices.tolist()
-        made.append(
-            [(score, *divmod(place, vocabulary)) for score, place in zip(best.values.tolist(), places, strict=True)]
-        )
+        scored = zip(best.values.tolist(), places, strict=True)
+        made.append([(score, *divmod(place, vocabulary)) for score, place in scored])
     return made

@@ -42,6 +42,8 @@ class Begun(Protocol):
 
     logits: Tensor
     """Of each row's next token, (rows, vocabulary)."""
+    past: Any
+    """The keys and values of what was read, as transformers keeps them."""
 
     def write(self, tokens: Tensor) -> None:
         """Go on with one token for each row, (rows,)."""
@@ -49,10 +51,6 @@ class Begun(Protocol):
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows, in this order; a row may come several times."""
-        ...
-
-    def fork(self, rows: Tensor) -> Begun:
-        """Return these rows as a beginning of their own; this one stays as it is."""
         ...
 
     def losses(self, answers: Sequence[Ids]) -> Tensor:
@@ -63,16 +61,30 @@ class Begun(Protocol):
         ...
 
 
-def copied(past: Any) -> Any:
+def forked(begun: Begun, rows: Tensor) -> Begun:
+    """Return these rows as a beginning of their own; `begun` stays as it is."""
+    other = copy(begun)
+    other.past = _copied(begun.past)
+    other.keep(rows)
+    return other
+
+
+def _copied(past: Any) -> Any:
     """Return a cache of transformers that shares the tensors of `past`: reading on replaces them, and changes none."""
     other = copy(past)
     if hasattr(past, "cross_attention_cache"):
-        other.self_attention_cache = copied(past.self_attention_cache)
-        other.cross_attention_cache = copied(past.cross_attention_cache)
+        other.self_attention_cache = _copied(past.self_attention_cache)
+        other.cross_attention_cache = _copied(past.cross_attention_cache)
         other.is_updated = dict(past.is_updated)
     else:
         other.layers = [copy(layer) for layer in past.layers]
     return other
+
+
+def but_the_first(answers: Sequence[Ids], *, pad: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what a network reads of answers to tell all tokens but their first: ids and mask, and the tokens told."""
+    ids, mask = padded([answer[:-1] for answer in answers], pad=pad, device=device)
+    return ids, mask, torch.tensor([token for answer in answers for token in answer[1:]], device=device)
 
 
 def padded(rows: Sequence[Ids], *, pad: int, device: torch.device, left: bool = False) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from afters.model.head import losses_at
-from afters.model.network import Begun, Ids, Pair, copied, padded
+from afters.model.network import Begun, Ids, Pair, but_the_first, padded
 
 
 class Seq2Seq:
@@ -53,7 +52,7 @@ class _Begun:
         self._module, self._pad = module, pad
         source, self._mask = padded(prompts, pad=pad, device=module.device)
         self._hidden = module.get_encoder()(input_ids=source, attention_mask=self._mask).last_hidden_state
-        self._past = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self.past = EncoderDecoderCache(DynamicCache(), DynamicCache())
         self.write(torch.full((len(prompts),), start, device=module.device))
 
     def write(self, tokens: Tensor) -> None:
@@ -61,24 +60,16 @@ class _Begun:
         self.logits = self._module(decoder_input_ids=tokens[:, None], **self._told()).logits[:, -1]
 
     def _told(self) -> dict[str, Any]:
-        kept = {"past_key_values": self._past, "use_cache": True}
+        kept = {"past_key_values": self.past, "use_cache": True}
         return {"encoder_outputs": (self._hidden,), "attention_mask": self._mask, **kept}
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows, in this order; a row may come several times."""
-        self._past.batch_select_indices(rows)
+        self.past.batch_select_indices(rows)
         self._hidden, self._mask, self.logits = self._hidden[rows], self._mask[rows], self.logits[rows]
-
-    def fork(self, rows: Tensor) -> Begun:
-        """Return these rows as a beginning of their own; this one stays as it is."""
-        other = copy(self)
-        other._past = copied(self._past)
-        other.keep(rows)
-        return other
 
     def losses(self, answers: Sequence[Ids]) -> Tensor:
         """Return the negative log-likelihood of each row's answer but for its first token."""
-        ids, mask = padded([answer[:-1] for answer in answers], pad=self._pad, device=self._module.device)
-        told = torch.tensor([token for answer in answers for token in answer[1:]], device=ids.device)
+        ids, mask, told = but_the_first(answers, pad=self._pad, device=self._module.device)
         # The decoder looks back only, so that what is padded behind needs no mask.
         return losses_at(self._module, mask.bool(), told, decoder_input_ids=ids, **self._told())

@@ -34,6 +34,9 @@ from afters.model.dropout import kept, masked
 
 BIASED, PACKED = "afters_biased", "afters_packed"
 
+LENGTHS = 32
+"""Rows attend at multiples of this length: a product of a new shape is compiled first, which takes longer than it."""
+
 PACKABLE = frozenset({"llama", "qwen2", "qwen3", "mistral", "gemma", "phi", "gpt2"})
 """Decoder-only families that take their positions as they are told, and are tested."""
 
@@ -160,12 +163,16 @@ def _attend_packed(
 def _within(query: Tensor, key: Tensor, value: Tensor, *, window: int | None, dropout: float) -> Tensor:
     """Attend causally within one row, over no more than `window` tokens; (1, heads, time, width)."""
     time = query.shape[2]
+    wide = LENGTHS * math.ceil(time / LENGTHS)
+    # What is added comes after every token of the row, and so is hidden from all of them.
+    query, key, value = (functional.pad(one, (0, 0, 0, wide - time)) for one in (query, key, value))
     window = window if window is not None and window < time else None
     if not dropout and window is None:
-        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
-    mask = _causal(64 * math.ceil(time / 64), window=window, dtype=query.dtype)[:time, :time]
-    read: Tensor = _Attention.apply(query, key, value, None, mask, dropout)  # type: ignore[no-untyped-call]
-    return read
+        read = functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
+    else:
+        mask = _causal(wide, window=window, dtype=query.dtype)
+        read = _Attention.apply(query, key, value, None, mask, dropout)  # type: ignore[no-untyped-call]
+    return read[:, :, :time]
 
 
 @lru_cache(maxsize=16)

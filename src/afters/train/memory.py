@@ -26,8 +26,11 @@ from afters.model.load import Precision
 from afters.model.network import Network, Pair
 from afters.train.loss import arithmetic, micro_batches
 
-LENGTHS = ((16, 8), (32, 8), (48, 8), (16, 16), (16, 24), (32, 16))
-"""Of prompt and answer, in the passes that are looked at: six, for the six terms of a polynomial of degree two."""
+LENGTHS = ((24, 8), (56, 8), (88, 8), (16, 16), (8, 24), (40, 24))
+"""Of prompt and answer, in the passes that are looked at: six, for the six terms of a polynomial of degree two.
+
+Together they are lengths at which a row in a line attends without padding (`attention.LENGTHS`).
+"""
 
 HELD = {"cpu": 0.25}
 """How much of a micro-batch's memory the allocator holds beyond what lives, where blocks come in all sizes."""

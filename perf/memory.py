@@ -41,6 +41,7 @@ def measure(folder: Path, shape: str, method: str, *, tokens: int, precision: An
 def teach(model: Path, pairs: list[Any], method: str, *, tokens: int, precision: Any) -> dict[str, int]:
     from afters.model.load import load
     from afters.study.teaching import prepare
+    from afters.train.lessons import Pairs
     from afters.train.loop import train
     from afters.train.memory import plan
     from afters.train.settings import TrainSettings
@@ -50,10 +51,11 @@ def teach(model: Path, pairs: list[Any], method: str, *, tokens: int, precision:
     )
     loaded = load(model, for_training=True, precision=precision)
     prepare(loaded.network.module, settings, seed=0)
-    planned = plan(loaded.network, pairs, rows=STEP_ROWS, tokens=tokens, precision=precision)
+    lessons = Pairs(pairs)
+    planned = plan(loaded.network, lessons, rows=STEP_ROWS, tokens=tokens, precision=precision)
     with tempfile.TemporaryDirectory() as folder:
         told = {"seed": 0, "folder": Path(folder), "precision": precision, "validate": lambda step: 0.0}
-        train(loaded.network, pairs, settings, **told)
+        train(loaded.network, lessons, settings, **told)
     return planned.plain()
 
 

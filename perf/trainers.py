@@ -37,13 +37,14 @@ class Ours:
         self.options = options
 
     def teach(self, rows: list[int], *, seed: int) -> tuple[float, int]:
+        from afters.train.lessons import Pairs
         from afters.train.loop import train
         from afters.train.settings import TrainSettings
 
         with tempfile.TemporaryDirectory() as folder:
             made = train(
                 self.loaded.network,
-                [self.pairs[row] for row in rows],
+                Pairs(self.pairs[row] for row in rows),
                 TrainSettings(
                     epochs=1,
                     batch_rows=BATCH,

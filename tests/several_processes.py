@@ -13,6 +13,7 @@ from pathlib import Path
 from tiny_training import PAIRS, STEPS
 
 from afters.records import Example
+from afters.train.lessons import Pairs
 from afters.train.order import Order
 
 ROUNDING = 1e-9
@@ -33,11 +34,10 @@ def first_step(run: Path) -> dict[str, float]:
 
 def assert_the_rows_of_one_are_shared_out(two: Path) -> None:
     """Hold what each of two processes has seen in each step against the rows of that step."""
-    lengths = [len(pair.prompt) + len(pair.answer) for pair in PAIRS]
-    order = Order(lengths, seed=5, epochs=2, batch_rows=4, window_steps=2)
+    order = Order(Pairs(PAIRS), seed=5, epochs=2, batch_rows=4, window_steps=2)
     first, second = (json.loads((two / f"seen-{rank}.json").read_text()) for rank in (0, 1))
     for step in range(STEPS):
-        assert sorted(first[step] + second[step]) == sorted(order.rows(step))
+        assert sorted(first[step] + second[step]) == sorted(place % len(PAIRS) for place in order.places(step))
         assert first[step] and second[step]
 
 

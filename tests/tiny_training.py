@@ -16,6 +16,7 @@ from afters.model.load import Loaded, Precision, load
 from afters.model.network import Pair
 from afters.model.parallel import ALONE, Processes
 from afters.train import checkpoint
+from afters.train.lessons import Pairs
 from afters.train.loop import Trained, train
 from afters.train.loss import mean_loss
 from afters.train.settings import TrainSettings
@@ -57,7 +58,7 @@ def teach(
 
     return train(
         loaded.network,
-        pairs,
+        Pairs(pairs),
         TrainSettings(**{**chosen, "validations": 4, **settings}),
         seed=5,
         folder=folder,

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from transformers import T5Config, T5ForConditionalGeneration
 
 from afters.model.load import Loaded, load
+from afters.train.lessons import Pairs
 from afters.train.loop import train
 from afters.train.settings import TrainSettings
 from examples.base import card, judging, teaching, tokenizer
@@ -73,11 +74,11 @@ def teach(loaded: Loaded, *, taught: tuple[str, ...], share: float, work: Path) 
     seconds = 0.0
     for place, stage in enumerate(STAGES):
         stage = stage._replace(steps=max(1, round(share * stage.steps)))
-        rows = list(teaching.pairs(stage, seed=teaching.SEED + place, taught=taught, prompter=loaded.prompter))
+        lessons = Pairs(teaching.pairs(stage, seed=teaching.SEED + place, taught=taught, prompter=loaded.prompter))
         settings = SETTINGS.model_copy(update={"batch_rows": stage.batch_rows, "schedule": stage.schedule})
         train(
             loaded.network,
-            rows,
+            lessons,
             settings,
             seed=teaching.SEED,
             folder=work / stage.name,

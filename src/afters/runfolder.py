@@ -182,7 +182,7 @@ class RunFolder:
             for task, labels in index.items()
         }
 
-    def steps(self) -> list[dict[str, float]]:
+    def steps(self) -> list[dict[str, Any]]:
         """Return the lines of the training log."""
         return [json.loads(line) for line in _whole_lines(self.train / "steps.jsonl")]
 

@@ -20,6 +20,7 @@ from afters.model.decoding import greedy
 from afters.model.frozen import count
 from afters.model.load import Loaded, load
 from afters.model.network import Pair
+from afters.train.lessons import Pairs
 from afters.train.loop import train
 from afters.train.loss import backward
 from afters.train.settings import TrainSettings
@@ -37,7 +38,7 @@ def adapted(folder: Path, *, targets: tuple[str, ...] = ("all-linear",), alpha: 
 
 def taught(loaded: Loaded, folder: Path) -> None:
     settings = TrainSettings(method="lora", epochs=4, batch_rows=3, learning_rate=0.05, validations=1)
-    train(loaded.network, PAIRS, settings, seed=1, folder=folder, precision="fp32")
+    train(loaded.network, Pairs(PAIRS), settings, seed=1, folder=folder, precision="fp32")
 
 
 def test_only_the_adapters_learn_and_they_are_counted(tiny: Tiny) -> None:

@@ -27,10 +27,11 @@ def rows(loaded: Loaded) -> list[Pair]:
     module: Any = loaded.network.module
     chance = torch.Generator().manual_seed(3)
     lengths = [(3, 2), (17, 20), (9, 2), (5, 20), (12, 20), (4, 2), (8, 20), (11, 2)]
-    return [
-        Pair(*(torch.randint(3, module.config.vocab_size, (length,), generator=chance).tolist() for length in pair))
-        for pair in lengths
-    ]
+
+    def ids(length: int) -> list[int]:
+        return torch.randint(3, module.config.vocab_size, (length,), generator=chance).tolist()
+
+    return [Pair(ids(prompt), ids(answer)) for prompt, answer in lengths]
 
 
 def gradient(loaded: Loaded) -> Tensor:

@@ -8,6 +8,7 @@ from tiny_models import KINDS, Kind, Tiny
 from tiny_training import PAIRS, plain
 
 from afters.model.network import Pair
+from afters.train.lessons import Pairs
 from afters.train.memory import _Kept, head_bytes, plan
 
 
@@ -24,7 +25,7 @@ def test_what_a_pass_keeps_is_known_from_a_few_short_ones(tiny: Tiny, kind: Kind
 def test_planning_leaves_the_network_and_the_process_as_they_were(tiny: Tiny) -> None:
     loaded = plain(tiny, "t5")()
     state = torch.get_rng_state()
-    plan(loaded.network, PAIRS, rows=4, tokens=48, precision="fp32")
+    plan(loaded.network, Pairs(PAIRS), rows=4, tokens=48, precision="fp32")
     assert torch.equal(torch.get_rng_state(), state)
     assert not loaded.network.module.training
     assert all(weight.grad is None for weight in loaded.network.module.parameters())
@@ -33,20 +34,25 @@ def test_planning_leaves_the_network_and_the_process_as_they_were(tiny: Tiny) ->
 def test_the_plan_counts_weights_gradients_and_moments(tiny: Tiny) -> None:
     loaded = plain(tiny, "t5")()
     size = 4 * sum(weight.numel() for weight in loaded.network.module.parameters())
-    made = plan(loaded.network, PAIRS, rows=4, tokens=48, precision="fp32")
+    made = plan(loaded.network, Pairs(PAIRS), rows=4, tokens=48, precision="fp32")
     assert (made.weights, made.gradients, made.optimizer, made.best) == (size, size, 2 * size, size)
     assert made.total == 5 * size + made.activations + made.head + made.held
     assert made.held > 0.2 * (made.activations + made.head)
-    assert plan(loaded.network, PAIRS, rows=4, tokens=48, precision="fp32", optimizer="adafactor").optimizer < size / 4
+    assert (
+        plan(loaded.network, Pairs(PAIRS), rows=4, tokens=48, precision="fp32", optimizer="adafactor").optimizer
+        < size / 4
+    )
     for name, weight in loaded.network.module.named_parameters():
         weight.requires_grad_(name.endswith("q.weight"))
-    frozen = plan(loaded.network, PAIRS, rows=4, tokens=48, precision="fp32")
+    frozen = plan(loaded.network, Pairs(PAIRS), rows=4, tokens=48, precision="fp32")
     assert frozen.weights == size and frozen.gradients < size / 8
 
 
 def test_fewer_tokens_at_once_take_less(tiny: Tiny) -> None:
     network = plain(tiny, "llama")().network
-    sizes = [plan(network, PAIRS, rows=24, tokens=tokens, precision="fp32").activations for tokens in (20, 80, 10_000)]
+    sizes = [
+        plan(network, Pairs(PAIRS), rows=24, tokens=tokens, precision="fp32").activations for tokens in (20, 80, 10_000)
+    ]
     assert sizes[0] < sizes[1] < sizes[2]
 
 

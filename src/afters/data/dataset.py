@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple, overload
 
 from afters.data import sandbox
@@ -113,6 +114,15 @@ class Dataset(Sequence[Example]):
             expected = f"{count} teaching rows that can stand as solved examples"
             raise DataError("too few shots", where=f"task '{self.task}'", expected=expected, received=str(len(found)))
         return replace(self, solved=found, shots=count)
+
+    def with_solved(self, position: int, others: Sequence[int], *, count: int) -> Example:
+        """Return the Example at a position with up to `count` of the rows at `others` solved before it.
+
+        They are asked in the Example's own wording, and those that say the same as it are passed over.
+        """
+        asked, renderer = self[position], self.renderer
+        rows = (row for row in self.rows.take(others).table.to_pylist() if renderer.key(row) != asked.cluster)
+        return replace(asked, shots=tuple(renderer.shot(row, wording=asked.wording) for row in islice(rows, count)))
 
     def take(self, limit: int | None, *, seed: int) -> Dataset:
         """Return at most `limit` rows, by chance; a higher limit keeps all rows of a lower one."""

@@ -33,8 +33,6 @@ class Preset(NamedTuple):
     source: str
     few_shot: float = 0.0
     """The share of rows with solved examples in their prompt."""
-    inverted: float = 0.0
-    """Rows that ask for the question, for each that asks for the answer."""
 
 
 _CAPS = {"flan2021": 30_000, "t0": 20_000, "niv2": 5_000, "cot": 100_000, "dialog": 200_000}
@@ -52,7 +50,6 @@ PRESETS = {
         },
         "the FLAN collection's flan/v2/run_example.py (Longpre et al. 2023, arXiv:2301.13688)",
         few_shot=0.5,
-        inverted=0.3,
     ),
     "flan2022-mixtures": Preset(
         {
@@ -61,7 +58,6 @@ PRESETS = {
         },
         "the FLAN collection's flan/v2/mixtures.py, DEFAULT_MIXTURE_RATES, which differ from run_example.py's",
         few_shot=0.5,
-        inverted=0.3,
     ),
 }
 """Published mixtures. Their caps are of one data set, whatever the number of its templates."""

@@ -59,13 +59,13 @@ class Renderer:
             draw=self._draw(id),
         )
 
-    def shot(self, row: Mapping[str, Any]) -> Shot:
-        """Return the row as a solved example, asked as judging asks.
+    def shot(self, row: Mapping[str, Any], *, wording: str | None = None) -> Shot:
+        """Return the row as a solved example, asked in the wording of that id, or as judging asks.
 
         Raises:
             InputError: the row is not usable.
         """
-        question, _ = self.template.render(self.template.wording(self.judge_wording), row)
+        question, _ = self.template.render(self.template.wording(wording or self.judge_wording), row)
         return Shot(question, self._references(row)[0])
 
     def key(self, row: Mapping[str, Any]) -> str:

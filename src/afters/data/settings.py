@@ -107,6 +107,12 @@ class TaskSettings(BaseModel):
     """Validate on at most so many rows, chosen by chance."""
     test_limit: int | None = Field(None, ge=1)
     """Judge at most so many rows, chosen by chance."""
+    rate: float | None = Field(None, gt=0)
+    """In a mixture: its share of the rows taught, beside the other tasks' rates."""
+    rows: int | None = Field(None, ge=1)
+    """In a mixture: how many of its rows each pass takes; a task with fewer has some of them twice."""
+    part: str | None = None
+    """In a mixture of a published kind: the part that the task belongs to."""
 
     @model_validator(mode="after")
     def _rows_are_named_once(self) -> TaskSettings:

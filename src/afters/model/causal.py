@@ -46,7 +46,7 @@ class Causal:
         """Return the same of all rows in one line, (1, tokens): nothing is padded, and no row sees another."""
         device = self.module.device
         lengths = [len(pair.prompt) + len(pair.answer) for pair in pairs]
-        ids = torch.tensor([[token for pair in pairs for ids in pair for token in ids]], device=device)
+        ids = torch.tensor([[token for pair in pairs for token in (*pair.prompt, *pair.answer)]], device=device)
         taught = [[False] * len(pair.prompt) + [True] * len(pair.answer) for pair in pairs]
         positions = torch.cat([torch.arange(length, device=device) for length in lengths])[None]
         # A mask of four dimensions is taken as it is; what it would say, `row_lengths` says.

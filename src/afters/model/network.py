@@ -17,6 +17,8 @@ class Pair(NamedTuple):
 
     prompt: Ids
     answer: Ids
+    task: int = 0
+    """Which of several tasks taught together it is of."""
 
 
 class Network(Protocol):

@@ -13,6 +13,7 @@ from afters.records import Result, Score
 from afters.report.blocks import Block, Cell, Details, Paragraph, Points, Section, Table
 from afters.report.document import build
 from afters.report.inert import inert
+from afters.report.taught import taught
 from afters.report.told import Told
 
 SCHEMA = "afters.verdict/1"
@@ -37,6 +38,8 @@ def verdict_json(told: Told) -> str:
         "scores": [_score(score, result=result) for result in told.results for score in result.scores],
         "not_measured": list(told.not_measured),
     }
+    if shares := taught(told.steps):
+        found["taught"] = [share._asdict() for share in shares]
     return _json(found)
 
 

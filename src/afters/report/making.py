@@ -10,6 +10,7 @@ from afters.records import Prediction, Result
 from afters.report.blocks import Block, Cell, Details, Figure, Paragraph, Points, Section, Table
 from afters.report.charts import Curve, Line
 from afters.report.numbers import against, count, duration, label, number
+from afters.report.taught import shares
 from afters.report.told import Told
 
 SIDES = ("train", "validation", "test", "unassigned")
@@ -29,7 +30,8 @@ def training(told: Told) -> Section:
         words += f" On validation rows, {told.validation_name} was {number(checked[-1][1])} at the last check."
     broken = sum(not math.isfinite(step["loss"]) for step in told.steps)
     words += f" In {count(broken, 'step')} the loss was not a finite number." if broken else ""
-    return Section("training", "Training", (Paragraph(words), *_figures(told, checked=checked)))
+    blocks: tuple[Block, ...] = (Paragraph(words), *shares(told.steps), *_figures(told, checked=checked))
+    return Section("training", "Training", blocks)
 
 
 def lengths(told: Told) -> Section:

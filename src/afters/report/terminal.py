@@ -43,7 +43,7 @@ def print_document(document: Document, console: Console, *, page: Path | str | N
     say.line(f"{document.title}. {document.subtitle}", style="dim")
     for finding in (document.headline, *document.also):
         say.finding(finding)
-    for section in ("scores", "comparisons"):
+    for section in ("scores", "comparisons", *(["training"] if page is not None else [])):
         for block in document.section(section).blocks:
             if isinstance(block, Table):
                 say.table(block, notes=section == "comparisons")

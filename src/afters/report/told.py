@@ -24,9 +24,9 @@ class Told:
     """The name of the primary score, as `rouge1`."""
     metric: Metric
     """The metric that gives the primary score; turns the row of one Case into this Case's score."""
-    steps: tuple[Mapping[str, float], ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = ()
     """The training log: `step`, `rows`, `loss`, `learning_rate`, `gradient_norm`, `seconds`; some lines have
-    `validation`."""
+    `validation`, and of several tasks `tasks`: of each its `rows`, answer `tokens` and `loss`."""
     validation_name: str = "loss"
     """What `validation` measures."""
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from afters.data.split import Side
 from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.records import Example, SetAside
 from afters.report.numbers import count
+from afters.study.proportions import counts_of
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand
 
@@ -42,6 +44,25 @@ class Read(NamedTuple):
     answer: Sequence[int]
 
 
+class _Fitted:
+    """What is known of a side once its rows were read: the long ones, and of the others how long they are."""
+
+    def __init__(self) -> None:
+        self.long: list[Long] = []
+        self.fitting: list[int] = []
+        self.prompts, self.answers, self.cut = array("I"), array("I"), 0
+
+    def add(self, position: int, row: Read | Long) -> None:
+        """Count the row at a position."""
+        if isinstance(row, Long):
+            self.long.append(row)
+            return
+        self.fitting.append(position)
+        self.prompts.append(len(row.prompt.ids))
+        self.answers.append(len(row.answer))
+        self.cut += row.prompt.tokens_cut > 0
+
+
 def encode(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> None:
     """Turn the teaching rows into token ids and measure all rows; what does not fit is dealt with and counted.
 
@@ -56,6 +77,14 @@ def encode(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> Non
             _encode(task, prompter, by_loss=study.train.keep_best_by == "loss")
     raise_together(problems)
     _hold_against(study.train.token_budget, tasks)
+    for task, rows in zip(tasks, counts_of(study, [len(task.train) for task in tasks]), strict=True):
+        task.rows_a_pass = rows
+        if rows != len(task.train):
+            times = rows / len(task.train)
+            task.account["notes"] = [
+                *task.account["notes"],
+                f"a pass of the mixture takes {rows:,} rows: {times:.3g} times what there is",
+            ]
 
 
 def _leave_room(prompter: Prompter, *, max_new_tokens: int) -> None:
@@ -72,37 +101,39 @@ def _leave_room(prompter: Prompter, *, max_new_tokens: int) -> None:
 
 
 def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
-    from afters.model.network import Pair
+    from afters.train.lessons import Pairs
 
-    may_cut = task.too_long == "cut"
-    taught = [_read(example, "train", prompter, may_cut=may_cut, answers=True) for example in task.train]
-    judged: dict[Side, list[Read | Long]] = {
-        "validation": list(_judged(task, "validation", task.validation, prompter, answers=by_loss)),
-        "test": list(_judged(task, "test", task.test, prompter, answers=False)),
+    task.pairs, taught = Pairs(), _Fitted()
+    for position, example in enumerate(task.train):
+        row = _read(example, "train", prompter, may_cut=task.too_long == "cut", answers=True)
+        taught.add(position, row)
+        if isinstance(row, Read):
+            task.pairs.append(row.prompt.ids, row.answer)
+    sides = {
+        "train": taught,
+        "validation": _judged(task, "validation", task.validation, prompter, answers=by_loss),
+        "test": _judged(task, "test", task.test, prompter, answers=False),
     }
-    aside = [row for row in taught if isinstance(row, Long)] if task.too_long == "drop" else []
-    rows = [*(taught if task.too_long != "drop" else []), *judged["validation"], *judged["test"]]
-    if long := [row for row in rows if isinstance(row, Long)]:
+    aside = taught.long if task.too_long == "drop" else []
+    if long := [row for side in sides.values() if side.long is not aside for row in side.long]:
         raise _refused(task, long)
-    kept = {"train": [row for row in taught if isinstance(row, Read)]}
-    kept |= {side: [row for row in rows if isinstance(row, Read)] for side, rows in judged.items()}
     _count_out(task.account, aside)
-    if not kept["train"]:
+    if not taught.fitting:
         received = "; ".join(f"{entry['count']} × {entry['reason']}" for entry in task.account["set_aside"])
         hint = "See the rows with `afters preview`."
         where = f"[[task]] {task.name}"
         raise SettingsError("no teaching row is left to teach", where=where, received=received, hint=hint)
     if aside:
-        fitting = [place for place, row in enumerate(taught) if isinstance(row, Read)]
-        task.train = task.train.select(fitting)
-    task.pairs.extend(Pair(row.prompt.ids, row.answer) for row in kept["train"])
-    _measure(task.account, kept)
+        task.train = task.train.select(taught.fitting)
+    _measure(task.account, sides)
 
 
-def _judged(task: TaskAtHand, side: Side, rows: Dataset, prompter: Prompter, *, answers: bool) -> Iterator[Read | Long]:
-    """Yield the rows of a judging side; they are cut like taught ones, and never left out."""
-    for example in rows:
-        yield _read(example, side, prompter, may_cut=task.too_long != "error", answers=answers)
+def _judged(task: TaskAtHand, side: Side, rows: Dataset, prompter: Prompter, *, answers: bool) -> _Fitted:
+    """Read the rows of a judging side; they are cut like taught ones, and never left out."""
+    fitted = _Fitted()
+    for position, example in enumerate(rows):
+        fitted.add(position, _read(example, side, prompter, may_cut=task.too_long != "error", answers=answers))
+    return fitted
 
 
 def _read(example: Example, side: Side, prompter: Prompter, *, may_cut: bool, answers: bool) -> Read | Long:
@@ -169,36 +200,33 @@ def _count_out(account: dict[str, Any], long: Sequence[Long]) -> None:
         account["set_aside"] = [*account["set_aside"], entry]
 
 
-def _measure(account: dict[str, Any], rows: dict[str, list[Read]]) -> None:
+def _measure(account: dict[str, Any], sides: Mapping[str, _Fitted]) -> None:
     """Note for each side how long prompts and answers are, and how many prompts were cut."""
     account["lengths"] = {
-        "prompt_tokens": {side: _spread(len(row.prompt.ids) for row in read) for side, read in rows.items()},
-        "answer_tokens": {side: _spread(len(row.answer) for row in read) for side, read in rows.items()},
+        "prompt_tokens": {side: _spread(fitted.prompts) for side, fitted in sides.items()},
+        "answer_tokens": {side: _spread(fitted.answers) for side, fitted in sides.items()},
     }
-    account["cut"] = {
-        side: {"prompts cut": sum(row.prompt.tokens_cut > 0 for row in read)} for side, read in rows.items()
-    }
+    account["cut"] = {side: {"prompts cut": fitted.cut} for side, fitted in sides.items()}
 
 
-def _spread(lengths: Iterable[int]) -> list[int]:
+def _spread(lengths: Sequence[int]) -> list[int]:
     """Return least, median, 95th percentile and most."""
-    values = list(lengths)
-    return [int(value) for value in np.quantile(values, [0, 0.5, 0.95, 1], method="higher")] if values else []
+    return [int(value) for value in np.quantile(lengths, [0, 0.5, 0.95, 1], method="higher")] if lengths else []
 
 
 def _hold_against(budget: int, tasks: Iterable[TaskAtHand]) -> None:
     """Refuse a budget of tokens into which no row fits, and note where some do not."""
-    lengths = {task.name: [len(pair.prompt) + len(pair.answer) for pair in task.pairs] for task in tasks}
-    shortest = min(length for of_task in lengths.values() for length in of_task)
+    lengths = {task.name: task.pairs.sizes().sum(axis=1) for task in tasks}
+    shortest, longest = min(map(min, lengths.values())), max(map(max, lengths.values()))
     if shortest > budget:
         raise SettingsError(
             "no row fits into a batch",
             where="[train] token_budget",
-            expected=f"at least {max(length for of_task in lengths.values() for length in of_task)}, the longest row",
+            expected=f"at least {longest}, the longest row",
             received=f"{budget}, and the shortest row has {shortest} tokens",
         )
     for task in tasks:
-        longer = sum(length > budget for length in lengths[task.name])
+        longer = int((lengths[task.name] > budget).sum())
         if longer:
             rows = count(longer, "teaching row")
             note = f"longer than [train] token_budget = {budget}, and so a batch each: {rows}"

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from afters.data.mixture import PRESETS
 from afters.data.task import TaskSettings
 from afters.records import Decoding
 from afters.seeds import number
@@ -100,6 +101,30 @@ class JudgeSettings(BaseModel):
         return self
 
 
+class MixtureSettings(BaseModel):
+    """How much of each task is taught; as it stands, every row of every task once in each pass."""
+
+    model_config = FROZEN
+
+    preset: Literal["flan2021", "flan2022", "flan2022-mixtures"] | None = None
+    """A published mixture; each task names the `part` of it that it stands for."""
+    cap: int | None = Field(default=None, ge=1)
+    """A task of more rows than this counts as if it had so many."""
+    temperature: float = Field(default=1.0, ge=1)
+    """Rates are sizes to the power of 1 / temperature: 1 is proportional, a high one gives all tasks the same."""
+    rows: int | None = Field(default=None, ge=1)
+    """How many rows a pass has; when not given, as many as the tasks have, each up to its cap."""
+    few_shot: float | None = Field(default=None, ge=0, le=1)
+    """The share of rows that are taught with solved examples before them; the preset's, or none, when not given."""
+    most_shots: int = Field(default=2, ge=1)
+    """Such a row has from one to so many of them."""
+
+    @property
+    def few_shot_share(self) -> float:
+        """The share of rows with solved examples before them."""
+        return self.few_shot if self.few_shot is not None else (PRESETS[self.preset].few_shot if self.preset else 0.0)
+
+
 class Study(BaseModel):
     """A whole study, as a TOML file says it."""
 
@@ -115,6 +140,8 @@ class Study(BaseModel):
     """What it is taught and judged on; several make a mixture."""
     before: BeforeSettings = BeforeSettings()
     """What is asked before any training."""
+    mixture: MixtureSettings = MixtureSettings()
+    """How much of each task is taught."""
     train: TrainSettings = TrainSettings()
     """How it is fine-tuned."""
     judge: JudgeSettings = JudgeSettings()
@@ -129,6 +156,23 @@ class Study(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _mixes_in_one_way(self) -> Self:
+        by_hand = {name: [task for task in self.tasks if getattr(task, name) is not None] for name in _SHARES}
+        used = [name for name, tasks in by_hand.items() if tasks]
+        for name in used:
+            if missing := next((task.name for task in self.tasks if task not in by_hand[name]), None):
+                raise ValueError(f"{name} is told for every task or for none: '{missing}' has none")
+        if self.mixture.cap is not None or self.mixture.temperature != 1:
+            used.append("mixture.cap or mixture.temperature")
+        if (self.mixture.preset is None) == ("part" in used):
+            raise ValueError("mixture.preset and each task's part go together: give both or neither")
+        if len(used) > 1:
+            raise ValueError(f"the tasks' shares are told twice, by {' and by '.join(used)}: leave one out")
+        if "rows" in used and self.mixture.rows is not None:
+            raise ValueError("mixture.rows and each task's rows say the same: leave one out")
+        return self
+
     @property
     def decoding(self) -> Decoding:
         """How answers are written, before and after alike."""
@@ -139,6 +183,10 @@ class Study(BaseModel):
         plain = _without_none(self.model_dump(mode="json", by_alias=True))
         assert isinstance(plain, dict)
         return plain
+
+
+_SHARES = ("rate", "rows", "part")
+"""What a task says of its share in a mixture."""
 
 
 def _without_none(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,11 @@ from afters.model.quantised import check_device
 from afters.model.recompute import recompute
 from afters.model.shards import gathered, pour, shard
 from afters.seeds import number
+from afters.study.mixing import lessons_of
 from afters.study.settings import Study
 from afters.study.work import Work
 from afters.train import checkpoint
+from afters.train.lessons import Lessons
 from afters.train.loop import train
 from afters.train.loss import arithmetic, mean_loss
 from afters.train.memory import plan
@@ -37,12 +39,12 @@ Validate = Callable[[int], float]
 
 def training_key(work: Work) -> dict[str, str]:
     """Return what decides the tuned weights, setting by setting."""
-    taught = hashlib.sha256(repr([task.pairs for task in work.tasks]).encode()).hexdigest()[:16]
     settings = {f"train.{name}": str(value) for name, value in work.study.train.model_dump().items()}
     return settings | {
+        "mixture": f"{work.study.mixture.model_dump()}, rows a pass: {[task.rows_a_pass for task in work.tasks]}",
         "base weights": files.weights_hash(work.base),
         "tokenizer": files.tokenizer_hash(work.base),
-        "teaching rows": taught,
+        "teaching rows": _taught(work),
         "validation rows": ",".join(task.validation.fingerprint for task in work.tasks),
         "primary score": ",".join(task.primary for task in work.tasks),
         "seed": str(work.study.seed),
@@ -51,6 +53,15 @@ def training_key(work: Work) -> dict[str, str]:
         "decoding": str(work.study.decoding.plain()),
         "version of afters": __version__,
     }
+
+
+def _taught(work: Work) -> str:
+    """Return what tells the teaching rows from all others."""
+    whole = hashlib.sha256()
+    for task in work.tasks:
+        for part in task.pairs.bytes():
+            whole.update(part)
+    return whole.hexdigest()[:16]
 
 
 def check_fit(base: Path, study: Study) -> None:
@@ -71,12 +82,12 @@ def teach(work: Work) -> None:
     if settings.method != "full" or settings.frozen:
         learning = count(saved)
         work.tell.say(f"teaching {learning.trained:,} of {learning.all:,} weights ({learning.share:.1%})")
-    pairs = [pair for task in work.tasks for pair in task.pairs]
+    lessons = lessons_of(work.tasks, work.study.mixture, prompter=work.prompter, seed=work.study.seed)
     validate, higher_is_better = _validator(work, loaded)
     if work.processes.first:
-        _plan(work, loaded, pairs)
+        _plan(work, loaded, lessons)
     processes = shard(loaded.network, processes=work.processes) if work.shard else work.processes
-    steps = steps_of(len(pairs), epochs=settings.epochs, batch_rows=settings.batch_rows)
+    steps = steps_of(lessons.rows, epochs=settings.epochs, batch_rows=settings.batch_rows)
     with work.tell.stage("teaching", steps) as advance:
         told = 0
 
@@ -87,7 +98,7 @@ def teach(work: Work) -> None:
 
         train(
             loaded.network,
-            pairs,
+            lessons,
             settings,
             seed=work.study.seed,
             folder=work.folder.train,
@@ -131,13 +142,13 @@ def _learning(loaded: Loaded) -> dict[str, Tensor]:
     return {name: weight for name, weight in loaded.network.module.named_parameters() if weight.requires_grad}
 
 
-def _plan(work: Work, loaded: Loaded, pairs: Sequence[Pair]) -> None:
+def _plan(work: Work, loaded: Loaded, lessons: Lessons) -> None:
     """Tell how much memory teaching will take, and keep that in the run folder."""
     settings = work.study.train
     rows = math.ceil(settings.batch_rows / work.processes.count)
     made = plan(
         loaded.network,
-        pairs,
+        lessons,
         rows=rows,
         tokens=settings.token_budget,
         precision=loaded.precision,

@@ -15,9 +15,9 @@ from afters.study.settings import Study
 
 if TYPE_CHECKING:
     from afters.model.cache import AnswerCache
-    from afters.model.network import Pair
     from afters.model.parallel import Processes
     from afters.model.prompt import Prompter
+    from afters.train.lessons import Pairs
 
 
 class Advance(Protocol):
@@ -66,8 +66,10 @@ class TaskAtHand:
     """The task's part of data.json."""
     too_long: TooLong = "cut"
     """What is done with rows that are longer than the model reads or writes."""
-    pairs: list[Pair] = field(default_factory=list)
-    """The teaching rows as token ids."""
+    rows_a_pass: int = field(init=False)
+    """How many of the teaching rows a pass takes, once all tasks are known."""
+    pairs: Pairs = field(init=False)
+    """The teaching rows as token ids, once they are encoded."""
 
     @property
     def asks(self) -> bool:

@@ -28,7 +28,8 @@ from afters.model.parallel import ALONE, Processes
 from afters.model.shards import whole
 from afters.seeds import number
 from afters.train import checkpoint
-from afters.train.loss import backward, label_tokens, micro_batches
+from afters.train.lessons import Lessons, heaviest
+from afters.train.loss import Sums, backward, label_tokens, micro_batches
 from afters.train.optimizer import make_optimizer, set_rate
 from afters.train.order import Order
 from afters.train.schedule import share_of_rate
@@ -56,7 +57,7 @@ class Trained:
 
 def train(
     network: Network,
-    pairs: Sequence[Pair],
+    lessons: Lessons,
     settings: TrainSettings,
     *,
     seed: int,
@@ -72,7 +73,7 @@ def train(
 
     Args:
         network: the model; weights in fp32.
-        pairs: the teaching rows as token ids; only answers are taught.
+        lessons: the teaching rows as token ids; only answers are taught.
         settings: every knob.
         seed: of order and dropout.
         folder: gets `steps.jsonl` and `checkpoints/`; a run found there is gone on with.
@@ -86,7 +87,7 @@ def train(
             They may be the Shards of `network`.
     """
     return _Run(
-        *(network, pairs, settings, seed, folder, precision, validate, higher_is_better, on_step, tell, processes)
+        *(network, lessons, settings, seed, folder, precision, validate, higher_is_better, on_step, tell, processes)
     ).go()
 
 
@@ -96,7 +97,7 @@ class _Run:
     def __init__(
         self,
         network: Network,
-        pairs: Sequence[Pair],
+        lessons: Lessons,
         settings: TrainSettings,
         seed: int,
         folder: Path,
@@ -107,14 +108,14 @@ class _Run:
         tell: Callable[[str], None],
         processes: Processes,
     ) -> None:
-        self.network, self.pairs, self.settings, self.seed = network, pairs, settings, seed
+        self.network, self.lessons, self.settings, self.seed = network, lessons, settings, seed
         self.folder, self.precision, self.validate = folder, precision, validate
         self.sign = 1.0 if higher_is_better else -1.0
         self.on_step, self.tell, self.processes = on_step, tell, processes
         self.weights = {name: weight for name, weight in network.module.named_parameters() if weight.requires_grad}
         self.optimizer = make_optimizer([*self.weights.values()], settings=settings)
         self.order = Order(
-            [len(pair.prompt) + len(pair.answer) for pair in pairs],
+            lessons,
             seed=seed,
             epochs=settings.epochs,
             batch_rows=settings.batch_rows,
@@ -124,6 +125,7 @@ class _Run:
         self.progress, self.best = self._resume()
         self.contents: checkpoint.Contents | None = None  # of the next checkpoint, while the model is judged
         self.tokens = self.progress.token_budget or settings.token_budget
+        self.sums: Sums | None = None  # of the step at hand
         self.saved_step = self.progress.step or None
         self.saved_at, self.save_seconds = time.monotonic(), 0.0
         self.stop = Stop()
@@ -167,8 +169,8 @@ class _Run:
 
     def _try_longest(self) -> None:
         """Run the longest rows once without an update, so that a lack of memory shows now and not hours later."""
-        longest = sorted(self.pairs, key=lambda pair: -len(pair.prompt) - len(pair.answer))
-        self._gradient(longest[: self.settings.batch_rows], step=-1)
+        longest, _ = heaviest(self.lessons, rows=self.settings.batch_rows)
+        self._gradient(longest, step=-1)
         self.optimizer.zero_grad()
 
     def _gradient(self, pairs: Sequence[Pair], *, step: int) -> float:
@@ -185,6 +187,8 @@ class _Run:
                 raise Stopped
             if not short:
                 self.processes.add_gradients([*self.weights.values()])
+                if self.sums is not None:
+                    self.sums.gather(self.processes)
                 return float(sum(self.processes.gathered(loss)))
             self._compute_less_at_once(
                 shares, during=f"step {step + 1}" if step >= 0 else "the trial of the longest rows"
@@ -193,6 +197,7 @@ class _Run:
     def _own_gradient(self, shares: Sequence[Sequence[Pair]], *, step: int, total: int) -> tuple[float | None, bool]:
         """Compute this process's share of a step; return its part of the loss, None if cut, and if memory ran out."""
         batches = [sum(1 for _ in micro_batches(pairs, tokens=self.tokens)) for pairs in shares]
+        self.sums = Sums(len(self.lessons.tasks)) if len(self.lessons.tasks) > 1 else None
         try:
             with self._chance(step), self.processes.together():
                 return backward(
@@ -203,6 +208,7 @@ class _Run:
                     smoothing=self.settings.label_smoothing,
                     total=total,
                     passes=self.processes.passes(batches),
+                    sums=self.sums,
                     before_each=self._heed,
                 ), False
         except Stopped:
@@ -233,20 +239,22 @@ class _Run:
     def _step(self, log: TextIO) -> None:
         began = time.perf_counter()
         step = self.progress.step
-        rows = self.order.rows(step)
+        places = self.order.places(step)
         share = share_of_rate(step, steps=self.order.steps, warmup=self.settings.warmup, curve=self.settings.schedule)
-        loss = self._gradient([self.pairs[row] for row in rows], step=step)
+        loss = self._gradient([self.lessons.pair(place) for place in places], step=step)
         norm = whole(torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip)).item()
         self._update(share, finite=math.isfinite(loss) and math.isfinite(norm))
         self.progress.step += 1
         line: dict[str, Any] = {
             "step": self.progress.step,
-            "rows": len(rows),
+            "rows": len(places),
             "loss": loss,
             "learning_rate": share * self.settings.learning_rate,
             "gradient_norm": norm,
             "seconds": time.perf_counter() - began,
         }
+        if self.sums is not None:
+            line["tasks"] = self.sums.told(self.lessons.tasks)
         self.on_step(self.progress.step, self.order.steps, loss)
         if self.progress.bad_in_a_row >= BAD_STEPS:
             self._give_up(line, log)

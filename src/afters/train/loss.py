@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from itertools import zip_longest
 
 import torch
+from torch import Tensor
 
 from afters.model.batching import Lengths, by_budget
 from afters.model.load import Precision
@@ -47,13 +48,14 @@ def backward(
     smoothing: float = 0.0,
     total: int | None = None,
     passes: int = 0,
+    sums: Sums | None = None,
     before_each: Callable[[], None] = lambda: None,
 ) -> float:
     """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats.
 
     Of a step that is shared out, `pairs` are this process's rows and `total` the label tokens of all; the share of the
-    loss is returned. At least `passes` micro-batches are computed, idle ones in the end. `before_each` is called before
-    each micro-batch, and may end the step by raising.
+    loss is returned. At least `passes` micro-batches are computed, idle ones in the end. `sums` gets each task's losses
+    and tokens added. `before_each` is called before each micro-batch, and may end the step by raising.
     """
     total = label_tokens(pairs) if total is None else total
     loss = 0.0
@@ -62,10 +64,40 @@ def backward(
         before_each()
         divisor = math.inf if batch is SHORT else total  # an idle one weighs nothing
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
-            share = network.token_losses(batch, smoothing=smoothing).sum() / divisor
+            losses = network.token_losses(batch, smoothing=smoothing)
+            share = losses.sum() / divisor
+        if sums is not None and batch is not SHORT:
+            sums.add(losses.detach(), batch)
         share.backward()  # type: ignore[no-untyped-call]
         loss += share.item()
     return loss
+
+
+class Sums:
+    """What each task of one step cost: the sum of its losses in nats, its answer tokens, its rows."""
+
+    def __init__(self, tasks: int) -> None:
+        self.of: list[list[float]] = [[0.0, 0, 0] for _ in range(tasks)]
+
+    def add(self, losses: Tensor, batch: Sequence[Pair]) -> None:
+        """Count the losses of a micro-batch, (answer tokens of all pairs,)."""
+        parts = torch.split(losses, [len(pair.answer) for pair in batch])
+        for pair, loss in zip(batch, torch.stack([part.sum() for part in parts]).tolist(), strict=True):
+            self.of[pair.task] = [*map(sum, zip(self.of[pair.task], (loss, len(pair.answer), 1), strict=True))]
+
+    def gather(self, processes: Processes) -> None:
+        """Add what the other processes have counted."""
+        everyone = processes.gathered(self.of)
+        self.of = [[*map(sum, zip(*of_task, strict=True))] for of_task in zip(*everyone, strict=True)]
+
+    def told(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Return for each task that had rows how many, how many answer tokens, and their mean loss in nats."""
+        counted = zip(names, self.of, strict=True)
+        return {
+            name: {"rows": rows, "tokens": tokens, "loss": loss / tokens}
+            for name, (loss, tokens, rows) in counted
+            if rows
+        }
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from afters.model.head import LOGITS_AT_ONCE
 from afters.model.load import Precision
 from afters.model.network import Network, Pair
+from afters.train.lessons import Lessons, heaviest
 from afters.train.loss import arithmetic, micro_batches
 
 LENGTHS = ((24, 8), (56, 8), (88, 8), (16, 16), (8, 24), (40, 24))
@@ -73,7 +74,7 @@ class Plan:
 
 def plan(
     network: Network,
-    pairs: Sequence[Pair],
+    lessons: Lessons,
     *,
     rows: int,
     tokens: int,
@@ -81,7 +82,7 @@ def plan(
     optimizer: Literal["adamw", "adafactor"] = "adamw",
     shards: int = 1,
 ) -> Plan:
-    """Return what training `network` on `pairs` takes, with so many rows in a step and padded tokens at once.
+    """Return what training `network` on `lessons` takes, with so many rows in a step and padded tokens at once.
 
     In shards, that is each process's while it teaches; while it judges, all weights stand in it.
     """
@@ -92,7 +93,7 @@ def plan(
     kept, device = _Kept(network, precision), next(module.parameters()).device.type
     vocabulary = module.get_output_embeddings().weight.shape[0]  # type: ignore[operator]
     widest = max(
-        (batch for step in _heaviest_steps(pairs, rows) for batch in micro_batches(step, tokens=tokens)),
+        (batch for step in heaviest(lessons, rows=rows) for batch in micro_batches(step, tokens=tokens)),
         key=lambda batch: kept.bytes_for(batch) + head_bytes(_labels(batch), vocabulary=vocabulary),
     )
     activations, head = int(kept.bytes_for(widest)), head_bytes(_labels(widest), vocabulary=vocabulary)
@@ -122,13 +123,6 @@ def head_bytes(labels: int, *, vocabulary: int) -> int:
 
 def _labels(batch: Sequence[Pair]) -> int:
     return sum(len(pair.answer) for pair in batch)
-
-
-def _heaviest_steps(pairs: Sequence[Pair], rows: int) -> list[list[Pair]]:
-    """Return the rows that could meet in the heaviest step: the longest, and those with the longest answers."""
-    longest = sorted(pairs, key=lambda pair: -len(pair.prompt) - len(pair.answer))
-    wordiest = sorted(pairs, key=lambda pair: (-len(pair.answer), -len(pair.prompt)))
-    return [longest[:rows], wordiest[:rows]]
 
 
 class _Kept:

@@ -150,6 +150,15 @@ def test_references_are_the_judging_sides_and_the_answer_stands_in(tmp_path: Pat
         prepared(tmp_path, train=rows(0, 5), references=("summry1",))
 
 
+def test_references_may_be_a_list_in_one_column(tmp_path: Path) -> None:
+    test = rows(200, 201, answers={"text": ["one", "two"]}) + rows(201, 202, answers={"text": []})
+    done = prepared(tmp_path, train=rows(0, 5), test=test, references="{{ answers.text }}")
+    assert [example.references for example in done.test] == [("one", "two"), ("sum 201",)]
+    assert done.validation[0].references == ("sum 100",)
+    with pytest.raises(TemplateError, match=r"references: unknown column 'answrs'.*\n.*Without `references`"):
+        prepared(tmp_path, train=rows(0, 5), test=test, references="{{ answrs.text }}")
+
+
 def test_strict_names_row_column_expected_received_and_the_next_step(tmp_path: Path) -> None:
     train = [*rows(0, 3), {"chat": "x", "summary": ""}]
     with pytest.raises(DataError) as caught:

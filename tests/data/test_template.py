@@ -57,6 +57,20 @@ def test_a_judging_side_may_have_references_instead_of_the_answer() -> None:
     assert "unknown column 'summary2'" in told
 
 
+def test_references_may_be_an_expression_that_gives_a_list() -> None:
+    referring = template(references="{{ answers.text }}", answer="{{ answers.text[0] }}")
+    assert referring.reference_columns() == ("answers",)
+    assert referring.references_in(["chat", "answers"], judging=True) == ("answers",)
+    assert referring.references_in(["chat", "answers"], judging=False) == ()
+    assert referring.references_of({"answers": {"text": ["four ", "", 4]}}) == ("four", "4")
+    with pytest.raises(TemplateError, match="the references are no list"):
+        referring.references_of({"answers": {"text": "four"}})
+    with pytest.raises(TemplateError, match="wrong setting 'references'"):
+        template(references="answers")
+    with pytest.raises(TemplateError, match="the template is broken"):
+        template(references="{{ answers. }}")
+
+
 def test_wordings_that_show_nothing_are_refused() -> None:
     (told,) = problems(template(wordings=[{"id": "a", "prompt": "Say something."}]), ["chat", "summary"])
     assert "the wordings show nothing of the row" in told
@@ -114,6 +128,24 @@ def test_a_template_file_is_read_and_its_mistakes_are_told(tmp_path: Path) -> No
         from_file(path)
     with pytest.raises(TemplateError, match="Did you mean 'mine.toml'"):
         from_file(tmp_path / "mein.toml")
+
+
+def test_a_file_may_hold_several_templates_that_share_what_stands_above(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    part = '[templates.{0}]\nanswer = "{{{{ {0} }}}}"\n[[templates.{0}.wordings]]\nid = "x"\nprompt = "{{{{ q }}}}"\n'
+    path.write_text('licence = "ours"\n' + part.format("title") + part.format("body"))
+    found = from_file(path, part="body")
+    assert (found.name, found.licence, found.answer) == ("mine/body", "ours", "{{ body }}")
+    with pytest.raises(TemplateError, match="'mine.toml' holds several templates\n.*mine.toml/title, mine.toml/body"):
+        from_file(path)
+    with pytest.raises(TemplateError, match="unknown template 'mine.toml/tilte'; did you mean 'mine.toml/title'"):
+        from_file(path, part="tilte")
+    path.write_text(part.format("title").replace("answer =", "anwser ="))
+    with pytest.raises(Problems, match="mine.toml, templates.title: unknown setting 'anwser'; did you mean 'answer'"):
+        from_file(path, part="title")
+    path.write_text("templates = 3")
+    with pytest.raises(TemplateError, match="wrong setting 'templates'"):
+        from_file(path)
 
 
 def test_two_wordings_of_one_id_are_refused() -> None:

@@ -74,7 +74,7 @@ def _check(settings: TaskSettings, template: Template, files: Mapping[str, Rows]
             where = f"{files['source'].file}, split_column"
             problems.append(DataError(unknown("column", settings.split_column, names), where=where))
     if settings.references:
-        problems += _references_nowhere(settings.references, files)
+        problems += _references_nowhere(template.reference_columns(), files)
 
 
 def _references_nowhere(references: Sequence[str], files: Mapping[str, Rows]) -> list[InputError]:

@@ -84,7 +84,7 @@ class Renderer:
         return self.template.asked_columns()
 
     def _references(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        found = tuple(text for name in self.references if (text := as_text(row[name]).strip()))
+        found = self.template.references_of(row) if self.references else ()
         answer_columns = self.template.answer_columns()
         if not found and set(answer_columns) <= set(row):
             found = tuple(filter(None, [self.template.answer_of(row)]))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afters.data.library import from_library
 from afters.data.split import Side
-from afters.data.template import Choices, Template, Wording, from_file, from_settings
+from afters.data.template import Choices, References, Template, Wording, from_file, from_settings
 from afters.records import Objective
 
 TooLong = Literal["error", "drop", "cut"]
@@ -65,7 +65,7 @@ class TaskSettings(BaseModel):
     fractions: Fractions = Fractions()
     """How much of `source` each side gets, where no column says so."""
     template: str | None = None
-    """A template of the library, or the path of a TOML file."""
+    """A template of the library, or the path of a TOML file; of a file with several, as "mine.toml/title"."""
     wordings: tuple[str, ...] = ()
     """The ways to ask, in Jinja2 over the columns; instead of a template, or instead of its own wordings."""
     objective: Objective = "answer"
@@ -77,8 +77,9 @@ class TaskSettings(BaseModel):
     """What is taught, as `{{ summary }}`."""
     choices: Choices | None = None
     """The closed set of answers: a list, or an expression that gives one, as `{{ options }}`."""
-    references: tuple[str, ...] = ()
-    """Columns of right answers that only the judging side may have; without them the answer is the reference."""
+    references: References = ()
+    """Right answers that only the judging side may have: columns, or an expression that gives a list, as
+    `{{ answers.text }}`; without them the answer is the reference."""
     best_reference: bool = False
     """Score against the reference that fits best, instead of the mean over all of them."""
     stem: bool = True
@@ -162,9 +163,7 @@ def template_of(settings: TaskSettings, *, folder: Path) -> Template:
         return _of_text(settings.name, settings.text, settings.objective)
     base: dict[str, Any] = {"name": settings.name}
     if settings.template is not None:
-        is_file = settings.template.endswith(".toml")
-        found = from_file(folder / settings.template) if is_file else from_library(settings.template)
-        base = found.model_dump()
+        base = _named(settings.template, folder=folder).model_dump()
     own = settings.model_dump(include={"answer", "choices", "references", "cut"}, exclude_none=True)
     own["wordings"] = [{"id": str(number), "prompt": text} for number, text in enumerate(settings.wordings, 1)]
     template = from_settings(
@@ -172,6 +171,14 @@ def template_of(settings: TaskSettings, *, folder: Path) -> Template:
     )
     template.wording(settings.judge_wording)
     return template
+
+
+def _named(name: str, *, folder: Path) -> Template:
+    """Return a template of the library, or of a file: "mine.toml", or "mine.toml/title" where it holds several."""
+    file, ending, part = name.rpartition(".toml")
+    if not ending or part[:1] not in ("", "/"):
+        return from_library(name)
+    return from_file(folder / (file + ending), part=part[1:])
 
 
 def _of_text(name: str, column: str, objective: Objective) -> Template:

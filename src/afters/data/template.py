@@ -11,12 +11,17 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from afters.data import sandbox
+from afters.data.columns import as_text
 from afters.errors import InputError, TemplateError, nearest, raise_together, unknown
 from afters.records import Objective
 
 
+def _is_expression(text: str) -> bool:
+    return text.strip().startswith("{{") and text.strip().endswith("}}")
+
+
 def _list_or_expression(choices: tuple[str, ...] | str) -> tuple[str, ...] | str:
-    if isinstance(choices, str) and not (choices.strip().startswith("{{") and choices.strip().endswith("}}")):
+    if isinstance(choices, str) and not _is_expression(choices):
         raise ValueError("a list of answers, or an expression that gives one, as {{ options }}")
     if not isinstance(choices, str) and (fault := fault_of(choices)):
         raise ValueError(f"answers to choose among: {fault}")
@@ -33,6 +38,21 @@ def fault_of(choices: Sequence[str]) -> str | None:
 
 Choices = Annotated[tuple[str, ...] | str, AfterValidator(_list_or_expression)]
 """A closed set of answers: a list, or one Jinja2 expression that gives a list."""
+
+
+def _columns_or_expression(references: tuple[str, ...] | str) -> tuple[str, ...] | str:
+    if isinstance(references, str):
+        if not _is_expression(references):
+            raise ValueError("a list of columns, or an expression that gives the answers, as {{ answers.text }}")
+        try:
+            sandbox.columns(references)
+        except TemplateError as error:
+            raise ValueError(str(error)) from None
+    return references
+
+
+References = Annotated[tuple[str, ...] | str, AfterValidator(_columns_or_expression)]
+"""Right answers: the columns they stand in, or one Jinja2 expression that gives a list of them."""
 
 
 class Wording(BaseModel):
@@ -66,8 +86,9 @@ class Template(BaseModel):
     choices: Choices | None = None
     """The closed set of answers: a list, or an expression that gives one, as `{{ options }}`. A template may use it
     as `choices`: `{{ choices[label] }}`."""
-    references: tuple[str, ...] = ()
-    """Columns of right answers that only judging rows may have; without them the answer is the reference."""
+    references: References = ()
+    """Right answers that only judging rows may have: columns, or an expression that gives a list, as
+    `{{ answers.text }}`; without them the answer is the reference."""
     cut: str | None = None
     """The column that may be shortened when a prompt is too long."""
     objective: Objective = "answer"
@@ -86,6 +107,8 @@ class Template(BaseModel):
     """Of the rows, not of the wordings."""
     source: str = ""
     """Where the rows are from."""
+    row: dict[str, Any] = {}
+    """A made-up row, to show the template on."""
 
     def wording(self, name: str | None = None) -> Wording:
         """Return the wording of that id, or the first one.
@@ -107,11 +130,15 @@ class Template(BaseModel):
     def used_columns(self) -> tuple[str, ...]:
         """Return every column that decides what an Example says, sorted; a row need not have all of them."""
         asked = self._columns_of([self.answer, *(text for _, text in self._asking())])
-        return tuple(sorted(asked | self._choice_columns() | set(self.references)))
+        return tuple(sorted(asked | self._choice_columns() | set(self.reference_columns())))
 
     def answer_columns(self) -> tuple[str, ...]:
         """Return the columns that the answer is made of, sorted."""
         return tuple(sorted(self._columns_of([self.answer])))
+
+    def reference_columns(self) -> tuple[str, ...]:
+        """Return the columns that the references are made of."""
+        return tuple(sorted(sandbox.columns(self.references))) if isinstance(self.references, str) else self.references
 
     def render(self, wording: Wording, row: Mapping[str, Any]) -> tuple[str, str]:
         """Return what is asked of the row, and the system part."""
@@ -124,13 +151,15 @@ class Template(BaseModel):
 
     def choices_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the row's closed set of answers; none when there is no such set."""
-        if not isinstance(self.choices, str):
-            return self.choices or ()
-        found = sandbox.value(self.choices, row)
-        if not isinstance(found, list | tuple):
-            received = f"{type(found).__name__}: {str(found)[:60]!r}"
-            raise TemplateError("the choices are no list", expected="a list of answers", received=received)
-        return tuple(str(choice).strip() for choice in found)
+        return _listed("choices", self.choices, row) if isinstance(self.choices, str) else self.choices or ()
+
+    def references_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the right answers that the row's reference columns hold; empty ones are none."""
+        if isinstance(self.references, str):
+            found = _listed("references", self.references, row)
+        else:
+            found = tuple(as_text(row[name]).strip() for name in self.references)
+        return tuple(text for text in found if text)
 
     def check(self, columns: Sequence[str], *, judging: bool, file: str = "") -> None:
         """Check every text of the template, and that the columns it names are there.
@@ -162,7 +191,8 @@ class Template(BaseModel):
 
     def references_in(self, columns: Sequence[str], *, judging: bool) -> tuple[str, ...]:
         """Return the reference columns that such rows are judged by; none: the answer is the reference."""
-        return self.references if judging and set(self.references) & set(columns) else ()
+        named = self.reference_columns()
+        return named if judging and set(named) & set(columns) else ()
 
     def fingerprint(self) -> str:
         """Return as JSON what decides the rendered text, and none of what is only told."""
@@ -195,11 +225,11 @@ class Template(BaseModel):
             yield "answer", self.answer
 
 
-def from_file(path: Path) -> Template:
-    """Read a template from a TOML file.
+def from_file(path: Path, *, part: str = "") -> Template:
+    """Read a template from a TOML file: the only one, or the one that stands there as `[templates.PART]`.
 
     Raises:
-        TemplateError: the file is missing, no TOML, or holds an unknown or wrong setting.
+        TemplateError: the file is missing, no TOML, holds an unknown or wrong setting, or not that part.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -209,7 +239,45 @@ def from_file(path: Path) -> Template:
         hint = f"Did you mean '{guess}'?" if guess else None
         what = "the template cannot be read"
         raise TemplateError(what, where=path.name, expected="a TOML file", received=received, hint=hint) from None
-    return from_settings({"name": path.stem, **content}, where=path.name)
+    found = templates_in(content, name=path.stem, where=path.name)
+    by_name = {path.name + template.name.removeprefix(path.stem): template for template in found}
+    return one_of(by_name, f"{path.name}/{part}" if part else path.name)
+
+
+def templates_in(content: Mapping[str, Any], *, name: str, where: str) -> tuple[Template, ...]:
+    """Return the templates that a file holds: one, or one for each table in `templates`, called NAME/PART.
+
+    What stands above the tables they share.
+
+    Raises:
+        TemplateError: one wrong setting, or `Problems` with several.
+    """
+    if "templates" not in content:
+        return (from_settings({"name": name, **content}, where=where),)
+    parts = content["templates"]
+    if not (isinstance(parts, dict) and parts and all(isinstance(own, dict) for own in parts.values())):
+        received = repr(parts)[:80]
+        raise TemplateError(
+            "wrong setting 'templates'", where=where, expected="tables, as [templates.title]", received=received
+        )
+    shared = {setting: value for setting, value in content.items() if setting != "templates"}
+    return tuple(
+        from_settings({"name": f"{name}/{part}", **shared, **own}, where=f"{where}, templates.{part}")
+        for part, own in parts.items()
+    )
+
+
+def one_of(templates: Mapping[str, Template], name: str, *, hint: str | None = None) -> Template:
+    """Return the template of that name.
+
+    Raises:
+        TemplateError: there is none, or there are several that begin with it, as NAME/PART.
+    """
+    if name in templates:
+        return templates[name]
+    if parts := [known for known in templates if known.startswith(f"{name}/")]:
+        raise TemplateError(f"'{name}' holds several templates", expected=f"one of {', '.join(parts)}")
+    raise TemplateError(unknown("template", name, templates), hint=hint)
 
 
 def from_settings(content: Mapping[str, Any], *, where: str) -> Template:
@@ -230,6 +298,15 @@ def from_settings(content: Mapping[str, Any], *, where: str) -> Template:
             "two wordings of one id", where=where, expected="an id for each", received=f"'{twice}' twice"
         )
     return template
+
+
+def _listed(what: str, expression: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the texts that an expression gives for a row."""
+    found = sandbox.value(expression, row)
+    if not isinstance(found, list | tuple):
+        received = f"{type(found).__name__}: {str(found)[:60]!r}"
+        raise TemplateError(f"the {what} are no list", expected="a list of answers", received=received)
+    return tuple(str(answer).strip() for answer in found)
 
 
 def _setting_problem(detail: Mapping[str, Any], *, where: str) -> TemplateError:

@@ -106,8 +106,12 @@ def test_preview_shows_what_is_read_and_what_is_taught_and_loads_no_weights(fold
 
 
 def test_templates_lists_the_library_and_shows_one(folder: Path) -> None:
-    assert "dialogsum" in afters(folder, "templates").stdout
-    assert "{{ dialogue }}" in afters(folder, "templates", "dialogsum").stdout
+    listed = afters(folder, "templates", "--category", "sentiment").stdout
+    assert "amazon_reviews/rating" in listed and "dialogsum" not in listed
+    assert "Positive or negative?" in afters(folder, "templates", "imdb").stdout
+    (shown,) = json.loads(afters(folder, "templates", "--category", "extraction", "--language", "de", "--json").stdout)
+    assert shown["name"] == "named_entities"
+    assert json.loads(afters(folder, "templates", "imdb", "--json").stdout)["taught"] == "positive"
 
 
 def test_score_prints_the_signature_and_the_unjudged(folder: Path) -> None:
@@ -225,6 +229,9 @@ def test_score_takes_the_different_references_for_labels(folder: Path) -> None:
         (("evaluate", "afters-tiny", "study.toml", "--set", "model.endpoint.in_fligt=2"), "did you mean 'in_flight'"),
         (("report", "nowhere"), "no finished run in 'nowhere'"),
         (("templates", "dialogsom"), "did you mean 'dialogsum'"),
+        (("templates", "amazon_reviews"), "one of amazon_reviews/rating, amazon_reviews/review, amazon_reviews/title"),
+        (("templates", "--category", "summary"), "did you mean 'summarisation'"),
+        (("templates", "imdb", "--language", "en"), "a name, or what to list"),
         (("run", "study.toml", "--set", 'task.metrics=["perplexity"]'), "judges choices, and the task has none"),
         (("score", "--metric", "nll", "--predictions", "a", "--references", "b"), "cannot be computed from written"),
         (("score", "--metric", "rogue", "--predictions", "a", "--references", "b"), "did you mean 'rouge'"),

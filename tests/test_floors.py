@@ -19,6 +19,7 @@ FLOORS = {
         "cli": 9,
         "config": 8,
         "preview": 8,
+        "templates": 8,
         "study": 7,
         "sides": 7,
         "runfolder": 6,
@@ -28,7 +29,7 @@ FLOORS = {
     **{"data": 3, "metrics": 3, "model": 3, "records": 2, "errors": 1, "seeds": 1},
 }
 
-WITHOUT_TORCH = ("data", "metrics", "benchmarks", "compare", "report", "runfolder", "evaluate", "sides")
+WITHOUT_TORCH = ("data", "metrics", "benchmarks", "compare", "report", "runfolder", "evaluate", "sides", "templates")
 
 WITHOUT_TORCH_TOO = (("model", "protocol"), ("model", "endpoint"), ("model", "cache"))
 """Files of a room that otherwise knows torch."""

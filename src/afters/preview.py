@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from afters.data.dataset import Dataset
-from afters.data.library import from_library, library
 from afters.report.inert import inert
 from afters.report.numbers import count
 from afters.study.fitting import encode
@@ -84,23 +83,3 @@ def _show_account(console: Console, account: Mapping[str, Any]) -> None:
             console.print(f"shortened: {count(counts['prompts cut'], 'prompt')} of the {side} side", markup=False)
     for note in account["notes"]:
         console.print(f"note: {note}", markup=False)
-
-
-def show_templates(console: Console | None = None) -> None:
-    """List the library."""
-    table = Table("name", "what it asks", "wordings", "metrics", "data set's licence")
-    for name, template in sorted(library().items()):
-        licence = str(template.licence or "")
-        table.add_row(name, template.title, str(len(template.wordings)), ", ".join(template.metrics), licence)
-    (console or Console()).print(table)
-
-
-def show_template(name: str, console: Console | None = None) -> None:
-    """Show one template's wordings."""
-    console = console or Console()
-    template = from_library(name)
-    for wording in template.wordings:
-        console.rule(wording.id, align="left")
-        console.print(wording.prompt, markup=False, highlight=False)
-    console.rule("answer", align="left")
-    console.print(str(template.answer), markup=False, highlight=False)

@@ -12,7 +12,7 @@ test: .venv/installed-dev  ## Style, types and every fast test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile
 
 check: .venv/installed-dev  ## The slow tests
 	$(BIN)/pytest -m slow

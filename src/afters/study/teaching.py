@@ -39,9 +39,11 @@ Validate = Callable[[int], float]
 
 def training_key(work: Work) -> dict[str, str]:
     """Return what decides the tuned weights, setting by setting."""
-    settings = {f"train.{name}": str(value) for name, value in work.study.train.model_dump().items()}
+    tables = {"train": work.study.train, "mixture": work.study.mixture}
+    settings = {
+        f"{table}.{name}": str(value) for table, of in tables.items() for name, value in of.model_dump().items()
+    }
     return settings | {
-        "mixture": f"{work.study.mixture.model_dump()}, rows a pass: {[task.rows_a_pass for task in work.tasks]}",
         "base weights": files.weights_hash(work.base),
         "tokenizer": files.tokenizer_hash(work.base),
         "teaching rows": _taught(work),
@@ -51,6 +53,7 @@ def training_key(work: Work) -> dict[str, str]:
         "precision": work.study.model.precision,
         "quantised": str(work.study.model.quantised),
         "decoding": str(work.study.decoding.plain()),
+        "share of each task": ", ".join(f"{task.rows_a_pass} rows of a pass" for task in work.tasks),
         "version of afters": __version__,
     }
 

@@ -84,3 +84,32 @@ def test_an_expression_keeps_its_type() -> None:
     assert sandbox.value("{{ options }}", {"options": ["a", "b"]}) == ["a", "b"]
     with pytest.raises(TemplateError):
         sandbox.value("{{ a }} {{ b }}", {"a": 1, "b": 2})
+
+
+def lenient(text: str, row: dict[str, Any], *, seed: int = 0) -> str:
+    return sandbox.render(text, row, dialect="lenient", seed=seed)
+
+
+def test_a_lenient_template_leaves_white_space_and_what_is_not_there() -> None:
+    assert lenient("\n {{ missing }}{{ x }} \n|||\n{{ y }} ", {"x": "a", "y": None}) == "\n a \n|||\nNone "
+    assert lenient("{% for a, b in zip(x, y) %}{{ a }}{{ b }}{% endfor %}", {"x": "ab", "y": [1, 2]}) == "a1b2"
+    assert lenient("{{ x | most_frequent | join(',') }} {{ 'a' | highlight }}", {"x": ["c", "b", "a", "b", "c"]}) == (
+        "c,b <span style='color: #F08080'>a</span>"
+    )
+    assert lenient("{{ [] | most_frequent }}", {}) == "None"
+
+
+def test_a_lenient_template_draws_by_the_seed_of_its_row_alone() -> None:
+    text = "{{ range(1000) | choice }} {{ range(1000) | random }}"
+    drawn = {lenient(text, {}, seed=seed) for seed in range(20)}
+    assert len(drawn) > 15
+    assert lenient(text, {}, seed=3) == lenient(text, {}, seed=3)
+    first, second = lenient(text, {}, seed=3).split()
+    assert first != second
+
+
+def test_the_strict_dialect_has_none_of_the_lenient_names() -> None:
+    assert sandbox.columns("{{ zip(x, y) | list }}") == {"zip", "x", "y"}
+    assert sandbox.columns("{{ zip(x, y) | choice }}", dialect="lenient") == {"x", "y"}
+    with pytest.raises(TemplateError):
+        sandbox.columns("{{ x | choice }}")

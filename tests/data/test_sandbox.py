@@ -14,6 +14,8 @@ REACHING = [
     "{{ x | attr('format') }}",
     "{% if y %}{{ x | attr('format') }}{% endif %}",
     "{{ [x] | map(attribute='__class__') | list }}",
+    "{{ '{0.__class__}'.format(x) }}",
+    "{% for y in x recursive %}{{ loop(y) }}{% endfor %}",
     "{{ __builtins__ }}",
     "{% include 'other' %}",
     "{% import 'other' as other %}",
@@ -40,7 +42,7 @@ FAILING = [
     "{{ 'a'.ljust(100000000) }}",
     "{% for i in range(100000) %}{{ x }}{{ 'aaaaaaaaaa' }}{% endfor %}",
     "{% for i in range(10000000) %}{% endfor %}",
-    "{{ '{0.__class__}'.format(x) }}",
+    "{{ ('{0._' ~ '_class__}').format(x) }}",
     "{{ x.y }}",
     "{{ x + 1 }}",
 ]

@@ -26,7 +26,7 @@ FLOORS = {
         "report": 5,
     },
     **{"train": 4, "evaluate": 4, "benchmarks": 4, "compare": 4, "testing": 4},
-    **{"data": 3, "metrics": 3, "model": 3, "records": 2, "errors": 1, "seeds": 1},
+    **{"data": 3, "metrics": 3, "model": 3, "records": 2, "bounded": 1, "errors": 1, "seeds": 1},
 }
 
 WITHOUT_TORCH = ("data", "metrics", "benchmarks", "compare", "report", "runfolder", "evaluate", "sides", "templates")

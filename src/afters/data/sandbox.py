@@ -1,19 +1,15 @@
 """Template text: what it may do, which columns it names, and what it says of a row.
 
-Jinja2 without Python: no attribute that `bounded.py` does not name, no other file, no chance but the row's own, no text
-beyond `LONGEST`, no more work than `WORK`. A template gets its own copy of the row's lists and objects, so that the row
-never changes. What is not covered, and why, stands in design/templates-from-strangers.md.
+Jinja2 without Python: what `bounded.py` allows, and no chance but the row's own. A template gets its own copy of the
+row's lists and objects, so that the row never changes.
 
-Three dialects. `strict` is ours: what is not there is an error, null writes nothing, outer white space goes. `lenient`
+Two dialects. `strict` is ours: what is not there is an error, null writes nothing, outer white space goes. `lenient`
 is the plain Jinja2 of promptsource's templates: what is not there writes nothing, null writes `None`, white space
 stays, and there are `zip`, `choice`, `random`, `most_frequent` and `highlight`; chance comes from the row's seed.
-`chat` is what transformers gives to a tokenizer's chat template, on a day that is always the same.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
 import re
 import threading
 from collections import Counter
@@ -23,29 +19,15 @@ from typing import Any, Literal
 
 import jinja2
 from jinja2 import meta, nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
 
-from afters import seeds
-from afters.data import bounded
-from afters.data.bounded import LONGEST, WORK
+from afters import bounded, seeds
+from afters.data.apart import Apart, serve
 from afters.errors import TemplateError
 
-Dialect = Literal["strict", "lenient", "chat"]
+Dialect = Literal["strict", "lenient"]
 
 RENDERER = "1"
 """To be raised when the same template and row come to another text; part of a Dataset's fingerprint."""
-
-LONGEST_TEMPLATE = 50_000
-"""Characters of a template: to compile as many can take half a second."""
-
-DAY = datetime.date(2024, 7, 26)
-"""What a chat template is told of today: a prompt must be the same tomorrow. It is Llama 3's default."""
-
-REFUSED_NODES = {
-    **{nodes.Include: "include", nodes.Import: "import", nodes.FromImport: "from … import"},
-    **{nodes.Extends: "extends", nodes.Block: "block", nodes.EvalContextModifier: "autoescape"},
-}
 
 
 class _Chance(threading.local):
@@ -57,6 +39,7 @@ class _Chance(threading.local):
     def pick(self, choices: Sequence[Any]) -> Any:
         """Return one of the choices, another stream for each call."""
         self.drawn += 1
+        bounded.purse.pay(5_000)  # a new stream takes 30 microseconds
         return choices[int(seeds.stream(self.seed, "template", self.drawn).integers(len(choices)))]
 
 
@@ -73,44 +56,17 @@ def _highlight(text: str) -> str:
     return f"<span style='color: #F08080'>{text}</span>"
 
 
-class _Generation(Extension):
-    """`{% generation %}`: where the model's own words stand, which we find out otherwise."""
-
-    tags = {"generation"}
-
-    def parse(self, parser: Parser) -> nodes.Node:
-        """Return the words as they are, in a scope of their own as in transformers."""
-        line = next(parser.stream).lineno
-        return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
-
-
-def _plain_json(value: Any, ensure_ascii: bool = False, indent: Any = None, **given: Any) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **given)
-
-
-def _raise(message: Any) -> None:
-    raise jinja2.TemplateError(str(message))
-
-
-def _today(form: str) -> str:
-    return DAY.strftime(form) if len(form) <= 100 else ""
-
-
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=2)
 def _environment(dialect: Dialect) -> bounded.Environment:
-    chat = {"trim_blocks": True, "lstrip_blocks": True, "extensions": [_Generation, loopcontrols]}
+    lenient = dialect == "lenient"
     environment = bounded.Environment(
-        undefined=jinja2.StrictUndefined if dialect == "strict" else jinja2.Undefined,
-        finalize=bounded.written_or_nothing if dialect == "strict" else bounded.written,
-        **(chat if dialect == "chat" else {}),
+        undefined=jinja2.Undefined if lenient else jinja2.StrictUndefined,
+        finalize=bounded.written if lenient else bounded.written_or_nothing,
     )
-    if dialect == "lenient":
+    if lenient:
         environment.globals["zip"] = zip
         environment.filters |= {"choice": _chance.pick, "random": _chance.pick}
         environment.filters |= {"most_frequent": _most_frequent, "highlight": _highlight}
-    if dialect == "chat":
-        environment.globals |= {"raise_exception": _raise, "strftime_now": _today}
-        environment.filters["tojson"] = _plain_json
     environment.close()
     return environment
 
@@ -118,19 +74,14 @@ def _environment(dialect: Dialect) -> bounded.Environment:
 @lru_cache(maxsize=512)
 def _checked(text: str, dialect: Dialect) -> tuple[nodes.Template, jinja2.Template]:
     """Return the tree of a template, and what renders it."""
-    if len(text) > LONGEST_TEMPLATE:
-        expected = f"at most {LONGEST_TEMPLATE:,} characters"
-        raise TemplateError("the template is too long", where="line 1", expected=expected, received=f"{len(text):,}")
     try:
-        tree = _environment(dialect).parse(text)
-        compiled = _environment(dialect).from_string(tree)  # an unknown filter is only seen here
+        tree, template = _environment(dialect).read(text)
     except jinja2.TemplateSyntaxError as error:
-        raise _broken(f"line {error.lineno}", error.message) from None
-    except Exception as error:  # nested too deeply, or a number that Python does not read
-        raise _broken("line 1", _told(error)) from None
+        where, expected = f"line {error.lineno}", "Jinja2, as in {{ column }}"
+        raise TemplateError("the template is broken", where=where, expected=expected, received=error.message) from None
     for problem in _refusals(tree, dialect):
         raise problem
-    return tree, compiled
+    return tree, template
 
 
 @lru_cache(maxsize=512)
@@ -158,21 +109,27 @@ def render(text: str, row: Mapping[str, Any], *, dialect: Dialect = "strict", se
     Raises:
         TemplateError: the template is broken, fails on this row, writes or does too much.
     """
-    _, compiled = _checked(text, dialect)
-    pieces: list[str] = []
-    length = 0
+    if dialect == "lenient":
+        return _strangers.ask({"text": text, "row": row, "seed": seed})
+    return _rendered(text, row, dialect=dialect, seed=seed)
+
+
+def serve_strangers() -> None:
+    """Render lenient templates for another process, which asks through the standard input."""
+    serve(lambda asked: _rendered(**asked, dialect="lenient"))
+
+
+_strangers = Apart("from afters.data.sandbox import serve_strangers; serve_strangers()")
+
+
+def _rendered(text: str, row: Mapping[str, Any], *, dialect: Dialect, seed: int) -> str:
+    _, template = _checked(text, dialect)
     _chance.seed, _chance.drawn = seed, 0
-    bounded.purse.left = WORK
     try:
-        for piece in compiled.generate(_own(row)):
-            pieces.append(piece)
-            length += len(piece)
-            if length > LONGEST:
-                bounded.allow(length)
+        written = bounded.write(template, _own(row))
     except Exception as error:  # a template may fail in any way that Python can
-        raise TemplateError("the template fails on this row", received=_told(error)) from None
-    written = "".join(pieces)
-    return written.strip() if dialect == "strict" else written
+        raise TemplateError("the template fails on this row", received=bounded.told(error)) from None
+    return written if dialect == "lenient" else written.strip()
 
 
 def value(text: str, row: Mapping[str, Any]) -> Any:
@@ -182,11 +139,11 @@ def value(text: str, row: Mapping[str, Any]) -> Any:
         TemplateError: it is no single expression, or fails on this row.
     """
     _checked(text, "strict")
-    bounded.purse.left = WORK
+    bounded.purse.left = bounded.WORK
     try:
         return bounded.written(_expression(text)(_own(row)))
     except Exception as error:
-        raise TemplateError("the expression fails on this row", received=_told(error)) from None
+        raise TemplateError("the expression fails on this row", received=bounded.told(error)) from None
 
 
 @lru_cache(maxsize=64)
@@ -195,40 +152,19 @@ def _expression(text: str) -> Any:
     return _environment("strict").compile_expression(inner, undefined_to_none=False)
 
 
-def _broken(where: str, received: str | None) -> TemplateError:
-    expected = "Jinja2, as in {{ column }}"
-    return TemplateError("the template is broken", where=where, expected=expected, received=received)
-
-
 def _refusals(tree: nodes.Template, dialect: Dialect) -> Iterator[TemplateError]:
-    for node in tree.find_all(nodes.Node):
-        reached = _reached(node, dialect)
-        if reached is not None:
-            yield TemplateError(
-                "the template reaches for more than its row",
-                where=f"line {node.lineno}",
-                expected="the row's columns, and filters of Jinja2",
-                received=reached,
-            )
-
-
-def _reached(node: nodes.Node, dialect: Dialect) -> str | None:
-    """Return what a node reaches for beyond the row, or None."""
-    for kind, name in REFUSED_NODES.items():
-        if isinstance(node, kind):
-            return f"{{% {name} %}}"
-    if isinstance(node, nodes.Getattr | nodes.NSRef) and node.attr.startswith("_"):
-        return node.attr
-    if isinstance(node, nodes.For) and node.recursive:
-        return "a loop that calls itself"
-    if isinstance(node, nodes.Name) and node.name.startswith("__"):
-        return node.name
-    said = node.value if isinstance(node, nodes.Const) and dialect == "strict" else None
-    if isinstance(said, str) and re.search("__[a-z]", said):
-        return said  # as in map(attribute="__class__"); "____" is a gap to be filled in
-    if isinstance(node, nodes.Filter) and node.name not in _environment(dialect).filters:
-        return f"the filter '{node.name}'"
-    return None
+    reached = [*bounded.reaches(tree, _environment(dialect).filters)]
+    if dialect == "strict":
+        # As in map(attribute="__class__"), which fails on any row; "____" is a gap to be filled in.
+        said = [(node.lineno, node.value) for node in tree.find_all(nodes.Const) if isinstance(node.value, str)]
+        reached += [(line, text) for line, text in said if re.search("__[a-z]", text)]
+    for line, name in reached:
+        yield TemplateError(
+            "the template reaches for more than its row",
+            where=f"line {line}",
+            expected="the row's columns, and filters of Jinja2",
+            received=name,
+        )
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,9 +180,3 @@ def _copied(holder: Any) -> Any:
         return _own(holder)
     items = [_copied(item) if isinstance(item, _HOLDERS) else item for item in holder]
     return tuple(items) if isinstance(holder, tuple) else items
-
-
-def _told(error: Exception) -> str:
-    if type(error) is jinja2.TemplateError:  # the template's own words
-        return str(error)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

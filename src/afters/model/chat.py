@@ -1,20 +1,31 @@
-"""A conversation as a chat model reads it: the template's own text, and where in it the messages stand."""
+"""A conversation as a chat model reads it: the template's own text, and where in it the messages stand.
+
+The template came with the tokenizer, from a stranger. It gets what transformers would give it, but pays for its work
+(`bounded.py`), and its day is always the same.
+"""
 
 from __future__ import annotations
 
+import datetime
+import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from jinja2 import TemplateError
+import jinja2
+from jinja2 import nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 
+from afters import bounded
 from afters.errors import ModelError
 
 Message = dict[str, str]
 Span = tuple[int, int]
 
-TODAY = "{%- macro strftime_now(format) -%}{{ '2024-07-26' if '-' in format else '26 Jul 2024' }}{%- endmacro -%}"
-"""Put before a template that writes the day: a prompt must be the same tomorrow. The day is Llama 3's default."""
+TODAY = datetime.date(2024, 7, 26)
+"""What a template is told of the day: a prompt must be the same tomorrow. It is Llama 3's default."""
 
 EDGE = "\x1f"
 """White space to Python, and in nobody's text: a template that trims a message takes it off, which shows."""
@@ -30,13 +41,64 @@ class Written(NamedTuple):
     """Where each message stands in the text, in the order of the messages."""
 
 
+class _Generation(Extension):
+    """`{% generation %}`, around what the model writes: where that is, the marks tell."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        """Return what is inside, in a scope of its own as in transformers."""
+        line = next(parser.stream).lineno
+        return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
+
+
+def _json(value: Any, ensure_ascii: bool = False, indent: Any = None, **settings: Any) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **settings)
+
+
+def _refuse(message: Any) -> None:
+    raise jinja2.TemplateError(str(message))
+
+
+def _day(form: str) -> str:
+    return bounded.day(TODAY, form)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> bounded.Environment:
+    environment = bounded.Environment(
+        finalize=bounded.written, trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.globals |= {"raise_exception": _refuse, "strftime_now": _day}
+    environment.filters["tojson"] = _json
+    environment.close()
+    return environment
+
+
+def _read(text: str) -> jinja2.Template:
+    try:
+        tree, template = _environment().read(text)
+    except jinja2.TemplateSyntaxError as error:
+        where = f"line {error.lineno}"
+        raise ModelError("the tokenizer's chat template is broken", where=where, received=error.message) from None
+    for line, name in bounded.reaches(tree, _environment().filters):
+        raise ModelError(
+            "the tokenizer's chat template reaches for more than the messages", where=f"line {line}", received=name
+        )
+    return template
+
+
 class ChatTemplate:
-    """A tokenizer's chat template, held to writing every message once and as it is."""
+    """A tokenizer's chat template, held to writing every message once and as it is.
+
+    Raises:
+        ModelError: the template is broken, or reaches for more than the messages.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        template = tokenizer.get_chat_template()
-        self._template = TODAY + template if "strftime_now" in template else template
+        self._template = _read(tokenizer.get_chat_template())
+        controls = {name: text for name, text in tokenizer.special_tokens_map.items() if isinstance(text, str)}
+        self._given = {"tools": None, "documents": None, **controls}
         self._marked: dict[tuple[str, ...], str] = {}
 
     def write(self, messages: Sequence[Message], *, answer_follows: bool = False, where: str | None = None) -> Written:
@@ -84,16 +146,16 @@ class ChatTemplate:
         return self._marked[key]
 
     def _render(self, messages: Sequence[Message], *, answer_follows: bool, where: str | None) -> str:
+        own = [dict(message) for message in messages]
         try:
-            written = self._tokenizer.apply_chat_template(
-                list(messages), chat_template=self._template, tokenize=False, add_generation_prompt=answer_follows
+            return bounded.write(
+                self._template, {**self._given, "messages": own, "add_generation_prompt": answer_follows}
             )
-        except TemplateError as error:
+        except Exception as error:  # a template may fail in any way that Python can
             system = any(message["role"] == "system" for message in messages)
             raise ModelError(
                 "the tokenizer's chat template refuses these messages",
                 where=where,
-                received=str(error),
+                received=bounded.told(error),
                 hint="It may know no system part: say that in the wording's prompt instead." if system else None,
             ) from None
-        return str(written)

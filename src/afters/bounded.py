@@ -6,6 +6,7 @@ template. Attributes and methods are those that `METHODS` names, and no others.
 
 How: the tree of a template is rewritten before it is compiled. What loops, compares, joins or slices gets its operands
 through a filter that pays (`_pay_for`); filters, operators and calls are Jinja2's own hooks.
+What is not covered, and why, stands in design/templates-from-strangers.md.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from __future__ import annotations
 import datetime
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, MappingView, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView, Sequence
 from functools import wraps
 from itertools import islice
 from string import Formatter
 from types import BuiltinMethodType
 from typing import Any
 
-from jinja2 import nodes, pass_context
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment, SandboxedFormatter
@@ -29,6 +30,9 @@ from jinja2.visitor import NodeTransformer
 
 LONGEST = 1_000_000
 """Characters that a template may write: some 200,000 words, beyond any model's context."""
+
+LONGEST_TEMPLATE = 50_000
+"""Characters of a template: to compile as many can take half a second."""
 
 WORK = 20_000_000
 """Units for one row, less than a second: twenty passes over the longest text."""
@@ -52,6 +56,11 @@ REFUSED_GLOBALS = ("lipsum", "cycler", "joiner")
 
 CHEAP_FILTERS = ("default", "d", "first", "last", "length", "count", "safe", "choice", "random")
 """They take no longer for a long value than for a short one."""
+
+REFUSED_NODES = {
+    **{nodes.Include: "include", nodes.Import: "import", nodes.FromImport: "from … import"},
+    **{nodes.Extends: "extends", nodes.Block: "block", nodes.EvalContextModifier: "autoescape"},
+}
 
 DEAR_TESTS = tuple("in == eq equalto != ne > gt greaterthan >= ge < lt lessthan <= le lower upper filter test".split())
 """The tests that go through what they are given."""
@@ -180,6 +189,22 @@ class Environment(SandboxedEnvironment):
         self.tests |= {name: _paid(name, self.tests[name]) for name in DEAR_TESTS}
         self.filters |= {"(turns)": _turns, "(joined)": _joined, "(paid)": _through, "(body)": _body}
 
+    def read(self, text: str) -> tuple[nodes.Template, Template]:
+        """Return the tree of a template, and what renders it.
+
+        Raises:
+            TemplateSyntaxError: it is broken, too long, or nested too deeply.
+        """
+        if len(text) > LONGEST_TEMPLATE:
+            raise TemplateSyntaxError(f"{len(text):,} characters; at most {LONGEST_TEMPLATE:,}", 1)
+        try:
+            tree = self.parse(text)
+            return tree, self.from_string(tree)  # an unknown filter is only seen here
+        except TemplateSyntaxError:
+            raise
+        except Exception as error:  # nested too deeply, or a number that Python does not read
+            raise TemplateSyntaxError(told(error), 1) from None
+
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         # Constants are folded at this point, with the same filters.
         purse.left = WORK
@@ -228,14 +253,17 @@ class Environment(SandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute `left operator right`, unless the result could be great or long."""
-        if type(left) in (int, float) and type(right) in (int, float) and operator != "**":
-            return _number(self.binop_table[operator](left, right))
-        if operator == "**" or (operator == "%" and isinstance(left, str | bytes)):
-            raise SecurityError(f"'{operator}' is not allowed here")
-        if operator == "*":
+        if operator == "**":
+            _small(right, 64)
+            _number(left)
+        elif type(left) in (int, float) and type(right) in (int, float):
+            pass  # as most are
+        elif operator == "%":
+            _format(_pay_for(left), *(right if isinstance(right, tuple) else [right]))
+        elif operator == "*":
             for several, times in ((left, right), (right, left)):
                 if hasattr(several, "__len__") and isinstance(times, int):
-                    allow(len(several) * times)
+                    _allow(len(several) * times)
                     purse.pay(len(several) * max(times, 0) * (1 if isinstance(several, str) else ITEM))
         elif operator == "+":
             built = sum(len(side) for side in (left, right) if hasattr(side, "__len__"))
@@ -243,8 +271,57 @@ class Environment(SandboxedEnvironment):
         return _number(self.binop_table[operator](left, right))
 
 
-def allow(length: int) -> None:
-    """Refuse what is longer than a text may be."""
+def reaches(tree: nodes.Template, filters: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Give the line and the name of what a template reaches for beyond its values and its own filters."""
+    for node in tree.find_all(nodes.Node):
+        name = _reached(node, filters)
+        if name is not None:
+            yield node.lineno, name
+
+
+def _reached(node: nodes.Node, filters: Iterable[str]) -> str | None:
+    for kind, name in REFUSED_NODES.items():
+        if isinstance(node, kind):
+            return f"{{% {name} %}}"
+    if isinstance(node, nodes.Getattr | nodes.NSRef) and node.attr.startswith("_"):
+        return node.attr
+    if isinstance(node, nodes.For) and node.recursive:
+        return "a loop that calls itself"
+    if isinstance(node, nodes.Name) and node.name.startswith("__"):
+        return node.name
+    if isinstance(node, nodes.Filter) and node.name not in filters:
+        return f"the filter '{node.name}'"
+    return None
+
+
+def write(template: Template, values: Mapping[str, Any]) -> str:
+    """Return what a template makes of the values; it may fail in any way that Python can."""
+    purse.left = WORK
+    pieces: list[str] = []
+    length = 0
+    for piece in template.generate(values):
+        pieces.append(piece)
+        length += len(piece)
+        if length > LONGEST:
+            _allow(length)
+    return "".join(pieces)
+
+
+def day(date: Any, form: str) -> str:
+    """Return a date in a form of C's `strftime`, which takes up to 256 times as much memory as the form."""
+    if len(form) > 100:
+        raise SecurityError("a date's form of more than 100 characters")
+    return str(date.strftime(form))
+
+
+def told(error: Exception) -> str:
+    """Return what went wrong, in the template's own words where it has raised it."""
+    if type(error) is TemplateError:
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _allow(length: int) -> None:
     if length > LONGEST:
         raise SecurityError(f"more than {LONGEST:,} characters")
 
@@ -395,7 +472,7 @@ def _pay_for_method(owner: Any, name: str, args: tuple[Any, ...], kwargs: Mappin
         if name in _MAKES_LISTS:
             purse.pay(ITEM * len(owner))
     elif name == "strftime":
-        _short_day(*args)
+        day(owner, *args)
     elif name == "sort" and "key" in kwargs:
         raise SecurityError("sort(key=…) is not allowed here")
     elif name in _READS_ITEMS:
@@ -414,11 +491,6 @@ def _attributes(items: Any, *args: Any, **kwargs: Any) -> None:
 def _replace(text: Any, old: Any, new: Any, count: Any = None) -> None:
     text, old, new = str(text), str(old), str(new)
     purse.pay(len(text) + text.count(old) * len(new))
-
-
-def _short_day(form: Any) -> None:
-    if len(form) > 100:  # C's strftime takes up to 256 times as much
-        raise SecurityError("a day's form of more than 100 characters")
 
 
 def _join(items: Any, between: Any = "", attribute: Any = None) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView, 
 from functools import wraps
 from itertools import islice
 from string import Formatter
-from types import BuiltinMethodType
+from types import BuiltinMethodType, MethodType
 from typing import Any
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes, pass_context
@@ -97,7 +97,7 @@ class _Purse(threading.local):
 
     def pay(self, units: int) -> None:
         self.left -= units
-        if self.left < 0:
+        if self.left < 0 or units < 0:
             raise SecurityError(f"more work than a row may take ({WORK:,} units)")
 
 
@@ -164,7 +164,7 @@ class _Formatter(SandboxedFormatter):
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         """Write one value, in a field of no more than 999 characters."""
-        if re.search(r"\d{4}", format_spec):
+        if len(format_spec) > 100 or re.search(r"\d{4}", format_spec):
             raise SecurityError(f"a field as wide as '{format_spec[:20]}'")
         purse.pay(CALL + 1000)
         return Formatter.format_field(self, _pay_for(value), format_spec)
@@ -183,7 +183,7 @@ class Environment(SandboxedEnvironment):
             del self.globals[name]
         self.concat = _concat
 
-    def close(self) -> None:
+    def seal(self) -> None:
         """Make filters and tests pay; to be called when all of them are there."""
         self.filters |= {name: _paid(name, work) for name, work in self.filters.items() if name not in CHEAP_FILTERS}
         self.tests |= {name: _paid(name, self.tests[name]) for name in DEAR_TESTS}
@@ -209,6 +209,12 @@ class Environment(SandboxedEnvironment):
         # Constants are folded at this point, with the same filters.
         purse.left = WORK
         return super()._generate(_Rewriter().visit(source), *args, **kwargs)
+
+    def call_filter(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a filter that a template names by a text, which may be none of ours."""
+        if str(name).startswith("("):
+            raise SecurityError(f"No filter named {name!r}.")
+        return super().call_filter(name, value, *args, **kwargs)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return an item; to find a tuple its hash is computed, which goes through all of it."""
@@ -247,7 +253,7 @@ class Environment(SandboxedEnvironment):
         for name, value in kwargs.items():
             if name[:1] != "_":  # Jinja2's own
                 kwargs[name] = _pay_for(value)
-        if type(called) is BuiltinMethodType:
+        if isinstance(called, BuiltinMethodType | MethodType):
             _pay_for_method(called.__self__, called.__name__, args, kwargs)
         return super().call(context, called, *args, **kwargs)
 
@@ -517,7 +523,8 @@ def _int(value: Any, default: Any = 0, base: Any = 10) -> None:
 
 
 def _format(text: Any, *args: Any, **kwargs: Any) -> None:
-    if re.search(r"%[^a-zA-Z%]*(\d{4}|\*)", str(text)):
+    # As %9999d, %*d, %.9999f and %(key)9999d; a key with a parenthesis in it may hide one.
+    if re.search(r"%(\([^()]*\))?[^a-zA-Z%(]*(\d{4}|\*)|%\([^)]*\(", str(text)):
         raise SecurityError("a field that is too wide")
     purse.pay(str(text).count("%") * (1000 + max(map(weight, (*args, *kwargs.values())), default=0)))
 
@@ -544,7 +551,8 @@ def _sorted(items: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _words(text: Any) -> None:
-    purse.pay(20 * len(str(text)))
+    """Pay for what Python does character by character."""
+    purse.pay(20 * weight(text))
 
 
 def _trim(text: Any, chars: Any = None) -> None:
@@ -555,6 +563,6 @@ _EXTRA: dict[str, Callable[..., None]] = {
     **{"replace": _replace, "join": _join, "indent": _indent, "batch": _count_given, "slice": _count_given},
     **{"round": _round, "int": _int, "format": _format, "tojson": _json, "sum": _sum, "trim": _trim},
     **dict.fromkeys(("sort", "unique", "groupby", "dictsort"), _sorted),
-    **dict.fromkeys(("title", "wordcount"), _words),
+    **dict.fromkeys(("title", "wordcount", "urlencode"), _words),
 }
 """What filters pay beside the weight of all that they are given; each takes the filter's own arguments."""

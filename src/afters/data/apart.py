@@ -1,8 +1,8 @@
 """Work in a process of its own: one that takes too long, or too much memory, is killed, and the next one starts anew.
 
-The process is started once and asked again and again, a line of JSON for a line of JSON: what it says is never more than
-text. Where the system knows such limits, it gets no more than `MEMORY`, can fill no file, and ends by itself when it is
-left alone. What is not covered: it may read files and open connections, as its user may; that the sandbox prevents.
+The process is started once and asked again and again, a line of JSON for a line of JSON: what it says is never more
+than text. Where the system knows such limits, it gets no more than `MEMORY`, can fill no file, and ends by itself when
+it is left alone. What is not covered: it may read files and open connections, as its user may; the sandbox prevents it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _environment(dialect: Dialect) -> bounded.Environment:
         environment.globals["zip"] = zip
         environment.filters |= {"choice": _chance.pick, "random": _chance.pick}
         environment.filters |= {"most_frequent": _most_frequent, "highlight": _highlight}
-    environment.close()
+    environment.seal()
     return environment
 
 

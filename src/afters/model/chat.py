@@ -71,7 +71,7 @@ def _environment() -> bounded.Environment:
     )
     environment.globals |= {"raise_exception": _refuse, "strftime_now": _day}
     environment.filters["tojson"] = _json
-    environment.close()
+    environment.seal()
     return environment
 
 

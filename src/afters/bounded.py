@@ -46,6 +46,9 @@ NODE = 5
 ITEM = 32
 """Units for an item of a list, beside what it says."""
 
+DEEPEST = 100
+"""Lists in lists: Python's hash of tuples in tuples needs the processor's stack, and has no limit of its own."""
+
 GREATEST = 2**61 - 1
 """Whole numbers stay below it: Python's hashes repeat from here on, so a few of them could make a dict slow."""
 
@@ -108,26 +111,30 @@ def weight(value: Any) -> int:
     """Return the units of going once through a value, with all that it holds, as often as it holds it."""
     if isinstance(value, str):
         return len(value)
-    total, waiting = 0, [value]
-    while waiting:
-        item = waiting.pop()
-        kind = type(item)
-        if kind is str:
-            total += len(item)
-        elif kind is list or kind is tuple or isinstance(item, set | frozenset | tuple | MappingView):
-            total += ITEM * len(item)
-            waiting += item if total <= purse.left else ()
-        elif kind is dict or kind is Namespace:
-            items = item if kind is dict else object.__getattribute__(item, "_Namespace__attrs")
-            total += 2 * ITEM * len(items)
-            waiting += [*items, *items.values()] if total <= purse.left else ()
-        elif isinstance(item, range):
-            total += ITEM * len(item)
-        else:
-            total += len(item) if isinstance(item, str | bytes) else 1
+    total, level = 0, [value]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is str:
+                total += len(item)
+            elif kind is list or kind is tuple or isinstance(item, set | frozenset | tuple | MappingView):
+                total += ITEM * len(item)
+                inner += item if total <= purse.left else ()
+            elif kind is dict or kind is Namespace:
+                items = item if kind is dict else object.__getattribute__(item, "_Namespace__attrs")
+                total += 2 * ITEM * len(items)
+                inner += [*items, *items.values()] if total <= purse.left else ()
+            elif isinstance(item, range):
+                total += ITEM * len(item)
+            else:
+                total += len(item) if isinstance(item, str | bytes) else 1
         if total > purse.left:
             purse.pay(total)  # which it cannot
-    return total
+        if not inner:
+            return total
+        level = inner
+    raise SecurityError(f"lists in lists, more than {DEEPEST} deep")
 
 
 def _pay_for(value: Any) -> Any:
@@ -217,8 +224,8 @@ class Environment(SandboxedEnvironment):
         return super().call_filter(name, value, *args, **kwargs)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return an item; to find a tuple its hash is computed, which goes through all of it."""
-        if type(argument) is tuple:
+        """Return an item; a key is read for its hash, or for the message that there is none."""
+        if type(argument) is not str and type(argument) is not int:
             _pay_for(argument)
         return super().getitem(obj, argument)
 
@@ -248,7 +255,7 @@ class Environment(SandboxedEnvironment):
 
     def call(self, context: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a macro, a method or a global."""
-        purse.pay(CALL)
+        purse.pay(2 * CALL)
         args = tuple(map(_pay_for, args))
         for name, value in kwargs.items():
             if name[:1] != "_":  # Jinja2's own
@@ -260,7 +267,8 @@ class Environment(SandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute `left operator right`, unless the result could be great or long."""
         if operator == "**":
-            _small(right, 64)
+            if not isinstance(right, float):
+                _small(right, 64)
             _number(left)
         elif type(left) in (int, float) and type(right) in (int, float):
             pass  # as most are
@@ -324,7 +332,8 @@ def told(error: Exception) -> str:
     """Return what went wrong, in the template's own words where it has raised it."""
     if type(error) is TemplateError:
         return str(error)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = str(error)[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _allow(length: int) -> None:

@@ -81,6 +81,8 @@ REACHING = [
 
 DOUBLED = "{% set n = namespace(v=(x, x), w=(x, x)) %}{% for i in range(60) %}{% set n.v = "
 
+DEEP = "{% set n = namespace(v=x) %}{% for i in range(90000) %}{% set n.v = "
+
 # Time.
 LONG = [
     Attack("a long range", "{% for i in range(10 ** 9) %}{% endfor %}", "Range too big"),
@@ -156,7 +158,11 @@ LARGE = [
         DOUBLED + "(n.v, n.v) %}{% set n.w = (n.w, n.w) %}{% endfor %}{{ n.v == n.w }}",
         WORK,
     ),
-    Attack("a list in itself", "{% set o = [x] %}{{ o.append(o) }}{{ o.append(o) }}{{ o | tojson }}", WORK),
+    Attack("pairs of pairs, in a message", DOUBLED + "[n.v, n.v] %}{% endfor %}{{ meta[n.v] }}", WORK),
+    Attack("a tuple 90,000 deep, hashed", DEEP + "(n.v,) %}{% endfor %}{{ {n.v: 1} }}", "100 deep"),
+    Attack("a tuple 90,000 deep, looked up", DEEP + "(n.v,) %}{% endfor %}{{ meta.get(n.v) }}", "100 deep"),
+    Attack("a list 90,000 deep, written", DEEP + "[n.v] %}{% endfor %}{{ n.v }}", "100 deep"),
+    Attack("a list in itself", "{% set o = [x] %}{{ o.append(o) }}{{ o | tojson }}", "100 deep"),
     Attack("a text times a billion", "{{ x * 1000000000 }}", "characters"),
     Attack("a list times a billion", "{{ [x] * 1000000000 }}", "characters"),
     Attack("a replacement between all", "{{ long.replace('', long) }}", WORK),

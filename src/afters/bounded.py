@@ -250,8 +250,8 @@ class Environment(SandboxedEnvironment):
         if not isinstance(text, str):
             return None
         if value.__name__ == "format":
-            return lambda *args, **kwargs: formatter.vformat(str(text), args, kwargs)
-        return lambda mapping: formatter.vformat(str(text), (), mapping)
+            return lambda *args, **kwargs: formatter.vformat(_pay_for(text), args, kwargs)
+        return lambda mapping: formatter.vformat(_pay_for(text), (), mapping)
 
     def call(self, context: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a macro, a method or a global."""
@@ -349,17 +349,13 @@ class _Rewriter(NodeTransformer):
         node.iter = _filtered(node.iter, "(turns)", nodes.Const(_parts([*node.body, *node.else_, node.test])))
         return node
 
-    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
+    def visit_Macro(self, node: nodes.Macro | nodes.CallBlock) -> nodes.Node:
         self.generic_visit(node)
         cost = nodes.Const(_parts(node.body))
         node.body.insert(0, nodes.ExprStmt(_filtered(cost, "(body)"), lineno=node.lineno))
         return node
 
-    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:
-        self.generic_visit(node)
-        cost = nodes.Const(_parts(node.body))
-        node.body.insert(0, nodes.ExprStmt(_filtered(cost, "(body)"), lineno=node.lineno))
-        return node
+    visit_CallBlock = visit_Macro
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
@@ -485,7 +481,8 @@ def _pay_for_method(owner: Any, name: str, args: tuple[Any, ...], kwargs: Mappin
         elif name in _SEARCHES_BACKWARDS:  # Python searches forwards in linear time, backwards not
             purse.pay(len(owner) * (sum(len(arg) for arg in args if isinstance(arg, str)) // 8))
         if name in _MAKES_LISTS:
-            purse.pay(ITEM * len(owner))
+            by = args[0] if args and isinstance(args[0], str) else ""
+            purse.pay(ITEM * (owner.count(by) if by else len(owner) // 4))
     elif name == "strftime":
         day(owner, *args)
     elif name == "sort" and "key" in kwargs:
@@ -561,7 +558,7 @@ def _sorted(items: Any, *args: Any, **kwargs: Any) -> None:
 
 def _words(text: Any) -> None:
     """Pay for what Python does character by character."""
-    purse.pay(20 * weight(text))
+    purse.pay(10 * weight(text))
 
 
 def _trim(text: Any, chars: Any = None) -> None:

@@ -107,6 +107,8 @@ LONG = [
     Attack("one long text, often", "{% for i in range(9999) %}{{ long | upper | length }}{% endfor %}", WORK),
     Attack("one long search, often", "{% for i in range(9999) %}{{ 'zz' in long }}{% endfor %}", WORK),
     Attack("one long slice, often", "{% for i in range(9999) %}{% set y = long[1:] %}{% endfor %}", WORK),
+    Attack("one long form, often", "{% for i in range(9999) %}{{ long.format() | length }}{% endfor %}", WORK),
+    Attack("one long split, often", "{% for i in range(9999) %}{{ long.split() | length }}{% endfor %}", WORK),
     Attack("one long comparison, often", "{% for i in range(9999) %}{{ long == long ~ x }}{% endfor %}", WORK),
     Attack("a search backwards", "{{ (long * 9).rfind('b' ~ long * 4) }}", WORK),
     Attack("a strip of many characters", "{{ (long * 9).strip('b' * 900000 ~ 'a') }}", WORK),
@@ -265,5 +267,8 @@ def test_honest_templates_are_not_in_the_way(text: str) -> None:
 
 def test_a_row_as_long_as_any_context_is_no_attack() -> None:
     row = {"text": "word " * 190_000, "turns": [{"who": "A", "says": "yes, of course"}] * 10_000}
-    text = "{{ text | trim | replace('  ', ' ') }}{% for turn in turns if turn.says %}{{ turn.who ~ ':' }}{% endfor %}"
+    text = (
+        "{{ text | trim | replace('  ', ' ') }}{{ text.split(' ') | length }}"
+        "{% for turn in turns if turn.says %}{{ turn.who ~ ':' }}{% endfor %}"
+    )
     assert len(sandbox.render(text, row)) > 900_000

@@ -52,6 +52,8 @@ ATTACKS = {
     "{% set n = namespace(v='abc') %}{% for i in range(99) %}{% set n.v = n.v ~ n.v %}{% endfor %}": "refuses",
     "{% set n = namespace(v=[1]) %}{% for i in range(60) %}{% set n.v = [n.v, n.v] %}{% endfor %}{{ n.v }}": "refuses",
     "{{ [[messages]] | tojson(indent=1000000000) }}": "refuses",
+    "{{ [[messages]] | tojson(false, 1000000000) }}": "refuses",
+    "{{ [[messages]] | tojson(cls=dict) }}": "refuses",
     "{{ messages | tojson(separators=('a' * 900000, 'b')) }}": "refuses",
     "{{ strftime_now('%c' * 9999) }}": "refuses",
     "{{ 'a' * 1000000000 }}": "refuses",

@@ -52,8 +52,10 @@ class _Generation(Extension):
         return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
 
 
-def _json(value: Any, ensure_ascii: bool = False, indent: Any = None, **settings: Any) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **settings)
+def _json(
+    value: Any, *, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def _refuse(message: Any) -> None:

@@ -188,7 +188,12 @@ class Environment(SandboxedEnvironment):
             del self.filters[name]
         for name in REFUSED_GLOBALS:
             del self.globals[name]
-        self.concat = _concat
+
+    def concat(self, pieces: Iterable[str]) -> str:
+        """Join what a macro, a block or a filter's block has written."""
+        texts = list(pieces)
+        purse.pay(sum(map(len, texts)))
+        return "".join(texts)
 
     def seal(self) -> None:
         """Make filters and tests pay; to be called when all of them are there."""
@@ -384,7 +389,7 @@ class _Rewriter(NodeTransformer):
         return node
 
 
-def _filtered(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
+def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
 
@@ -398,12 +403,6 @@ def _short(node: nodes.Expr) -> bool:
     if isinstance(node, nodes.List | nodes.Tuple):
         return all(isinstance(item, nodes.Const) for item in node.items)
     return isinstance(node, nodes.Const)
-
-
-def _concat(pieces: Sequence[str]) -> str:
-    """Join what a macro, a block or a filter's block has written."""
-    purse.pay(sum(map(len, pieces)))
-    return "".join(pieces)
 
 
 @pass_context
@@ -449,10 +448,10 @@ def written_or_nothing(value: Any) -> Any:
     return value if type(value) is str else "" if value is None else _pay_for(value)
 
 
-def _paid(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+def _paid(name: str, work: Any) -> Callable[..., Any]:
     """Return a filter or a test that pays for what it reads, and for what it may build."""
     place = 1 if hasattr(work, "jinja_pass_arg") else 0
-    extra = _EXTRA.get(name, _attributes)
+    extra: Callable[..., None] = _EXTRA.get(name, _attributes)
     lists = name in _MAKES_LISTS
 
     @wraps(work)

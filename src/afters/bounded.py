@@ -37,10 +37,10 @@ LONGEST_TEMPLATE = 50_000
 WORK = 20_000_000
 """Units for one row, less than a second: twenty passes over the longest text."""
 
-CALL = 100
-"""Units for a call, a filter or a test: a hundred characters are copied in its time."""
+CALL = 200
+"""Units for a filter or a test, half a call, two turns of a loop: so much is copied in its time."""
 
-NODE = 5
+NODE = 10
 """Units for each part of a loop's or a macro's body, each time that it runs."""
 
 ITEM = 32
@@ -408,7 +408,7 @@ def _short(node: nodes.Expr) -> bool:
 @pass_context
 def _turns(context: Any, items: Any, parts: int) -> Any:
     """Return what a loop goes through, paid for and as it is now: a list that grows meanwhile would never end."""
-    turn = ITEM + NODE * parts
+    turn = CALL // 2 + NODE * parts
     if not isinstance(items, str | tuple | range):
         if hasattr(items, "__len__"):
             purse.pay(turn * len(items))

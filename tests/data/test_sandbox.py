@@ -105,6 +105,7 @@ def test_a_lenient_template_draws_by_the_seed_of_its_row_alone() -> None:
     text = "{{ range(1000) | choice }} {{ range(1000) | random }}"
     drawn = {lenient(text, {}, seed=seed) for seed in range(20)}
     assert len(drawn) > 15
+    assert {lenient("{{ ['p', 'q', 'r'] | choice }}", {}, seed=seed) for seed in range(20)} == {"p", "q", "r"}
     assert lenient(text, {}, seed=3) == lenient(text, {}, seed=3)
     first, second = lenient(text, {}, seed=3).split()
     assert first != second

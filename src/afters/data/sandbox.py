@@ -37,13 +37,18 @@ class _Chance(threading.local):
     drawn = 0
 
     def pick(self, choices: Sequence[Any]) -> Any:
-        """Return one of the choices, another stream for each call."""
+        """Return one of the choices, from a stream of each call's own."""
         self.drawn += 1
         bounded.purse.pay(5_000)  # a new stream takes 30 microseconds
         return choices[int(seeds.stream(self.seed, "template", self.drawn).integers(len(choices)))]
 
 
 _chance = _Chance()
+
+
+@jinja2.pass_context  # so that a choice among constants is not made once and for all when the template is compiled
+def _choice(context: Any, choices: Sequence[Any]) -> Any:
+    return _chance.pick(choices)
 
 
 def _most_frequent(items: Iterable[Any]) -> list[Any] | None:
@@ -65,7 +70,7 @@ def _environment(dialect: Dialect) -> bounded.Environment:
     )
     if lenient:
         environment.globals["zip"] = zip
-        environment.filters |= {"choice": _chance.pick, "random": _chance.pick}
+        environment.filters |= {"choice": _choice, "random": _choice}
         environment.filters |= {"most_frequent": _most_frequent, "highlight": _highlight}
     environment.seal()
     return environment

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from afters.data.library import CATEGORIES, library
-from afters.data.template import templates_in
+from afters.data.template import from_settings, templates_in
 from afters.errors import TemplateError
 from afters.templates import find_templates, print_template, print_templates, shown, summary
 
@@ -33,8 +33,18 @@ def test_all_templates_are_found_by_category_and_name() -> None:
 def test_a_category_or_a_language_narrows_the_list() -> None:
     assert [template.name for template in find_templates(category="similarity")] == ["mrpc", "stsb"]
     names = [template.name for template in find_templates(language="de")]
-    assert names == ["named_entities", "code_translation", "translation"]
+    assert names == ["named_entities", "code_translation", "translation", "alpaca", "conversation"]
     assert len(find_templates(language="en")) == len(library())
+
+
+def test_a_template_without_a_row_shows_its_texts() -> None:
+    wordings = [{"id": "a", "prompt": "{{ chat }}?"}]
+    found = from_settings({"name": "t", "wordings": wordings, "answer": "{{ s }}", "notes": ["One."]}, where="test")
+    told = shown(found)
+    assert (told["asked"], told["taught"], told["notes"]) == ({"a": "{{ chat }}?"}, "{{ s }}", ["One."])
+    on = console()
+    print_template(found, on)
+    assert "licence" not in printed(on) and "One." in printed(on)
 
 
 def test_a_wrong_category_or_language_is_told() -> None:

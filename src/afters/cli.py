@@ -134,7 +134,12 @@ def preview(
 
 @app.command()
 def templates(
-    name: Annotated[str | None, typer.Argument(help="Show this one on a row, as amazon_reviews/rating.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Show this one on a row, as amazon_reviews/rating; or a file or a folder of another library's."
+        ),
+    ] = None,
     category: Annotated[str | None, typer.Option(help="List only these, as summarisation.")] = None,
     language: Annotated[str | None, typer.Option(help="List only those for rows in it, as en.")] = None,
     json: Json = False,
@@ -142,12 +147,12 @@ def templates(
     """List the library of templates, or show what one makes of a row."""
     from rich.console import Console
 
-    from afters.data.library import from_library
+    from afters.data.settings import template_named
     from afters.templates import find_templates, print_template, print_templates, shown, summary
 
     if name and (category or language):
         raise InputError("a template was named, and others were asked for", expected="a name, or what to list")
-    found = [from_library(name)] if name else find_templates(category=category, language=language)
+    found = [template_named(name, folder=Path())] if name else find_templates(category=category, language=language)
     if json:
         print(json_text.dumps(shown(found[0]) if name else [summary(one) for one in found]))
     elif name:

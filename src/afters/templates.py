@@ -46,16 +46,19 @@ def summary(template: Template) -> dict[str, Any]:
 
 
 def shown(template: Template) -> dict[str, Any]:
-    """Return a template and what it makes of its own row, ready for JSON."""
+    """Return a template and what it makes of its own row, ready for JSON; without a row, what it says of any."""
     row = template.row
     return summary(template) | {
         "row": row,
         "prompts": {wording.id: wording.prompt for wording in template.wordings},
-        "asked": {wording.id: template.render(wording, row)[0] for wording in template.wordings},
+        "asked": {
+            wording.id: template.ask(wording, row).prompt if row else wording.prompt for wording in template.wordings
+        },
         "answer": template.answer,
-        "taught": template.answer_of(row),
-        "choices": list(template.choices_of(row)),
-        "references": list(template.references_of(row)),
+        "taught": template.answer_of(row) if row else template.answer,
+        "choices": list(template.choices_of(row)) if row else [],
+        "references": list(template.references_of(row)) if row else [],
+        "notes": list(template.notes),
     }
 
 
@@ -77,14 +80,14 @@ def print_template(template: Template, console: Console) -> None:
     told = shown(template)
     console.print(Text(told["title"], style="bold"))
     for part in ("category", "languages", "columns", "metrics", "primary", "licence", "source"):
-        value = told[part]
-        console.print(Text(f"{part}: {', '.join(value) if isinstance(value, list) else value}"))
+        if value := told[part]:
+            console.print(Text(f"{part}: {', '.join(value) if isinstance(value, list) else value}"))
     for wording, asked in told["asked"].items():
         console.rule(wording, align="left")
         console.print(Text(inert(asked)))
     console.rule("answer", align="left")
     console.print(Text(inert(told["taught"]), style="green"))
-    for part in ("choices", "references"):
+    for part in ("choices", "references", "notes"):
         if told[part]:
             console.rule(part, align="left")
             console.print(Text(inert("\n".join(told[part]))))

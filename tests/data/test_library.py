@@ -16,7 +16,14 @@ from afters.records import Example
 
 Row = dict[str, Any]
 
-TEMPLATES = list(library().values())
+FORMS = {
+    "alpaca": ("input", "instruction"),
+    "conversation": ("question", "system", "turns"),
+    "natural_instructions": ("definition", "input", "positive_examples"),
+}
+"""Templates for a form of rows, which bring their own instructions, and the columns that they ask with."""
+
+TEMPLATES = [template for template in library().values() if template.name not in FORMS]
 
 each = pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
 
@@ -40,7 +47,8 @@ def test_the_library_has_the_data_sets_it_is_for() -> None:
     single = """ag_news banking77 boolq cnn_dailymail code_translation cola commonsense_qa copa dialogsum hellaswag imdb
         mnli mrpc named_entities question_generation rte samsum squad sst2 stsb support_chats toxicity
         translation xsum"""
-    assert set(library()) == several | set(single.split())
+    assert set(library()) == several | set(single.split()) | set(FORMS)
+    assert all(library()[name].asked_columns() == columns for name, columns in FORMS.items())
 
 
 @each
@@ -57,14 +65,14 @@ def test_a_template_fits_its_own_row_in_every_wording(template: Template) -> Non
 
 @each
 def test_a_template_asks_in_at_least_eight_ways_that_differ_in_more_than_spaces(template: Template) -> None:
-    asked = {" ".join(template.render(wording, template.row)[0].casefold().split()) for wording in template.wordings}
+    asked = {" ".join(template.ask(wording, template.row).prompt.casefold().split()) for wording in template.wordings}
     assert len(asked) == len(template.wordings) >= 8
 
 
 @each
 def test_no_wording_tells_the_answer(template: Template) -> None:
     if template.choices is None and template.name != "squad":  # its answers are words of the passage
-        asked = [template.render(wording, template.row)[0] for wording in template.wordings]
+        asked = [template.ask(wording, template.row).prompt for wording in template.wordings]
         assert not [prompt for prompt in asked if template.answer_of(template.row) in prompt]
 
 

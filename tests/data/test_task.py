@@ -150,6 +150,24 @@ def test_references_are_the_judging_sides_and_the_answer_stands_in(tmp_path: Pat
         prepared(tmp_path, train=rows(0, 5), references=("summry1",))
 
 
+def test_teaching_asks_all_wordings_and_judging_the_usual_one_with_its_references(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'answer = "{{ summary }}"\nreferences = ["one", "two"]\n'
+        '[[wordings]]\nid = "back"\nprompt = "Chat: {{ summary }}"\nanswer = "{{ chat }}"\ninverted = true\n'
+        '[[wordings]]\nid = "usual"\nprompt = "{{ chat }}"\n'
+    )
+    test = [{"chat": "a", "one": "x", "two": "y"}]
+    done = prepared(tmp_path, train=rows(0, 30), test=test, template="own.toml")
+    assert done.test[0].references == ("x", "y") and done.test[0].wording == "usual"
+    back = [example for example in done.train if example.wording == "back"]
+    assert 5 < len(back) < 25
+    assert all(example.prompt.startswith("Chat: sum") and example.references[0].startswith("chat") for example in back)
+    assert {example.content.split()[0] for example in done.train} == {"chat"}
+    position = next(at for at, example in enumerate(done.train) if example.wording == "back")
+    solved = done.train.with_solved(position, [0, 1, 2], count=2).shots
+    assert len(solved) == 2 and all(shot.question.startswith("Chat: sum") for shot in solved)
+
+
 def test_references_may_be_a_list_in_one_column(tmp_path: Path) -> None:
     test = rows(200, 201, answers={"text": ["one", "two"]}) + rows(201, 202, answers={"text": []})
     done = prepared(tmp_path, train=rows(0, 5), test=test, references="{{ answers.text }}")
@@ -273,6 +291,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
     mistakes: list[tuple[Row, str]] = [
         ({"source": "a.csv", "train": "b.csv"}, "not both"),
         ({"train": "b.csv"}, "`train` and `test`"),
+        ({"train": "b.csv", "test": "b.csv"}, "give it as `source`"),
         ({"train": "a", "test": "b", "split_column": "c"}, "`split_column` is a column of `source`"),
         ({"source": "a", "template": None}, "give a `template`"),
         ({"source": "a", "fractions": {"train": 0.5, "validation": 0.1, "test": 0.1}}, "add up to 0.7"),

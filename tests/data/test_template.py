@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_choices_are_a_list_or_a_column_and_can_be_used() -> None:
         answer="{{ gold }}",
     )
     assert asked.asked_columns() == ("chat", "options")
-    assert asked.render(asked.wording(), {"chat": "?", "options": ["x", 2]}) == ("? x/2", "")
+    assert asked.ask(asked.wording(), {"chat": "?", "options": ["x", 2]})[:2] == ("? x/2", "")
     with pytest.raises(TemplateError, match="no list"):
         asked.choices_of({"options": "x, y"})
     with pytest.raises(TemplateError, match="wrong setting 'choices"):
@@ -110,6 +111,62 @@ def test_an_unknown_wording_names_the_nearest() -> None:
 def test_the_fingerprint_covers_what_is_rendered_only() -> None:
     assert template(title="Chats").fingerprint() == template().fingerprint()
     assert template(answer="{{ chat }}").fingerprint() != template().fingerprint()
+
+
+def test_a_template_keeps_the_fingerprint_it_had_before_wordings_could_answer() -> None:
+    wordings = [
+        {"id": "first", "prompt": "Sum up: {{ chat }}"},
+        {"id": "second", "prompt": "{{ chat }}\n{{ hint }}", "system": "Be brief."},
+    ]
+    known = template(wordings=wordings, choices=["a", "b"], references=["s1"], cut="chat").fingerprint()
+    digest = "c42178d18302bd3271d1378c38e71044403e91bd7e11afbd00d5107e68a37d84"  # of commit cdaf774
+    assert hashlib.sha256(known.encode()).hexdigest() == digest
+    wordings[1]["answer"] = "{{ hint }}"
+    assert template(wordings=wordings).fingerprint() != template(wordings=wordings[:1]).fingerprint()
+    told = [{**wordings[0], "metrics": ["rouge"], "choices_in_prompt": True}]
+    assert template(wordings=told).fingerprint() == template(wordings=wordings[:1]).fingerprint()
+
+
+INVERTED = {"id": "back", "prompt": "Write a chat: {{ summary }}", "answer": "{{ chat }}", "inverted": True}
+OWN = {"id": "mood", "prompt": "{{ chat }} Friendly?", "answer": "{{ choices[mood] }}", "choices": ["no", "yes"]}
+USUAL = {"id": "usual", "prompt": "{{ chat }}"}
+
+
+def test_a_wording_may_have_an_answer_and_choices_of_its_own() -> None:
+    several = template(wordings=[USUAL, OWN, INVERTED], choices=["a", "b"])
+    usual, own, back = several.wordings
+    row = {"chat": "hi", "summary": "a greeting", "mood": 1}
+    assert [several.answer_of(row, wording) for wording in (usual, own, back)] == ["a greeting", "yes", "hi"]
+    assert [several.ask(wording, row).choices for wording in (usual, own, back)] == [("a", "b"), ("no", "yes"), ()]
+    assert several.answer_columns(own) == ("mood",)
+    assert several.used_columns() == ("chat", "mood", "summary")
+    alone = from_settings({"name": "x", "wordings": [OWN]}, where="test")
+    assert alone.answer == "" and problems(alone, ["chat", "mood"]) == []
+    with pytest.raises(TemplateError, match="wrong setting 'answer'"):
+        from_settings({"name": "x", "wordings": [OWN, USUAL]}, where="test")
+    with pytest.raises(InputError, match="a list of answers, or an expression"):
+        template(wordings=[{**OWN, "choices": "options"}])
+
+
+def test_a_promptsource_text_has_its_answer_and_choices_in_text() -> None:
+    text = {"id": "a", "prompt": "{{ chat }} ||| {{ mood }}", "dialect": "promptsource", "choices": "good ||| bad"}
+    found = from_settings({"name": "x", "wordings": [text]}, where="test")
+    assert found.ask(found.wording(), {"chat": "hi", "mood": "good"}) == ("hi", "", ("good", "bad"), "good")
+    for wrong in ({"answer": "{{ mood }}"}, {"system": "Be brief."}, {"choices": ["good", "bad"]}):
+        with pytest.raises(InputError, match="with its answer behind"):
+            from_settings({"name": "x", "wordings": [{**text, **wrong}]}, where="test")
+
+
+def test_an_inverted_wording_decides_no_split_and_never_judges() -> None:
+    several = template(wordings=[INVERTED, USUAL])
+    assert several.asked_columns() == ("chat",)
+    assert several.wording().id == "usual"
+    with pytest.raises(TemplateError, match="the wording 'back' is inverted: it can teach, but not judge"):
+        several.wording("back")
+    assert problems(several, ["chat", "summary"]) == []
+    referring = template(wordings=[INVERTED, USUAL], references=["one"])
+    assert problems(referring, ["chat", "one"], judging=True) == []
+    assert len(problems(referring, ["chat", "one"], judging=False)) == 1
 
 
 def test_a_template_file_is_read_and_its_mistakes_are_told(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -118,11 +119,18 @@ class Dataset(Sequence[Example]):
     def with_solved(self, position: int, others: Sequence[int], *, count: int) -> Example:
         """Return the Example at a position with up to `count` of the rows at `others` solved before it.
 
-        They are asked in the Example's own wording, and those that say the same as it are passed over.
+        They are asked in the Example's own wording; those that say the same as it, or nothing in that wording, are
+        passed over. What was said before the Example's question stays next to it.
         """
-        asked, renderer = self[position], self.renderer
-        rows = (row for row in self.rows.take(others).table.to_pylist() if renderer.key(row) != asked.cluster)
-        return replace(asked, shots=tuple(renderer.shot(row, wording=asked.wording) for row in islice(rows, count)))
+        asked = self[position]
+        solved = islice(self._solved(others, asked=asked), count)
+        return replace(asked, shots=(*solved, *asked.shots))
+
+    def _solved(self, others: Sequence[int], *, asked: Example) -> Iterator[Shot]:
+        for row in self.rows.take(others).table.to_pylist():
+            if self.renderer.key(row) != asked.cluster:
+                with suppress(InputError):
+                    yield self.renderer.shot(row, wording=asked.wording)
 
     def take(self, limit: int | None, *, seed: int) -> Dataset:
         """Return at most `limit` rows, by chance; a higher limit keeps all rows of a lower one."""

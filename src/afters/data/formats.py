@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from typing import IO, Any
 
+from afters.data import natural_instructions
 from afters.errors import DataError
 
 Record = tuple[int, Mapping[str, Any] | DataError]
@@ -67,7 +68,7 @@ def _row(value: object, *, where: str) -> Mapping[str, Any] | DataError:
 
 
 def json_list(stream: IO[bytes], file: str) -> Iterator[Record]:
-    """Yield the objects of a list, or of the list under the key "data".
+    """Yield the objects of a list, or of the list under the key "data"; or the instances of a task that is one file.
 
     Raises:
         DataError: the file as a whole is no such list.
@@ -89,6 +90,9 @@ def json_list(stream: IO[bytes], file: str) -> Iterator[Record]:
 
 
 def _items(value: Any, file: str) -> Iterator[Record]:
+    if natural_instructions.is_task(value):
+        yield from natural_instructions.rows(value, file)
+        return
     items = value.get("data") if isinstance(value, dict) else value
     if not isinstance(items, list):
         received = f"an object with the keys {', '.join(value)}" if isinstance(value, dict) else type(value).__name__

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from afters.data import conversations
 from afters.data.account import Account
 from afters.data.columns import rows_of
 from afters.data.settings import TaskSettings, template_of
@@ -14,6 +15,7 @@ from afters.data.sources import Rows, read
 from afters.data.split import SIDES, Side, content_of, digest, named_side, side_of
 from afters.data.template import Template
 from afters.errors import DataError, InputError, Problems, TemplateError, raise_together, unknown
+from afters.records import SetAside
 
 
 class Gathered(NamedTuple):
@@ -39,6 +41,7 @@ def gather(settings: TaskSettings, *, seed: int, folder: Path, account: Account,
         _check(settings, template, files, problems)
     raise_together(list({str(problem): problem for problem in problems}.values()))
     assert template is not None
+    account.notes += template.notes
     rows = _dealt(settings, files, asked=template.asked_columns(), seed=seed, account=account)
     keys = {side: tuple(_keys(rows[side], template.asked_columns())) for side in SIDES}
     return Gathered(template, rows, keys)
@@ -58,7 +61,10 @@ def _read(settings: TaskSettings, *, folder: Path, strict: bool, problems: list[
     files = {}
     for part, name in settings.files().items():
         with _collecting(problems):
-            files[part] = read(folder / name, strict=strict)
+            rows = read(folder / name, strict=strict)
+            files[part] = (
+                conversations.unfolded(rows, strict=strict) if settings.template == conversations.NAME else rows
+            )
     return files
 
 
@@ -95,12 +101,15 @@ def _dealt(
     if "source" in files:
         whole = files["source"]
         account.broken("unassigned", whole.set_aside)
+        if settings.split_column is None and whole.official is not None:
+            account.notes.append(f"{whole.file} says which rows judge; some of the others are kept back to validate on")
         sides = _sides(settings, whole, asked=asked, seed=seed)
         rows = {side: whole.take([i for i, found in enumerate(sides) if found == side]) for side in SIDES}
     else:
         rows = {side: files[side] for side in SIDES if side in files}
         for side, given in rows.items():
             account.broken(side, given.set_aside)
+        rows["test"] = _official(rows["test"], account)
         if "validation" not in rows:
             rows |= _kept_back(rows["train"], settings.fractions.kept_back(), asked=asked, seed=seed)
             account.notes.append("no validation file was given: some teaching rows are kept back to validate on")
@@ -109,7 +118,22 @@ def _dealt(
     return rows
 
 
+def _official(rows: Rows, account: Account) -> Rows:
+    """Return the rows that their publisher judges by, if the file says so, and count the others as set aside."""
+    if rows.official is None:
+        return rows
+    judging = [name == "test" for name in rows.table[rows.official].to_pylist()]
+    reason = "not among the rows that its publisher judges by"
+    account.broken("test", [SetAside(rows.source(i), reason) for i, judged in enumerate(judging) if not judged])
+    return rows.take([i for i, judged in enumerate(judging) if judged])
+
+
 def _sides(settings: TaskSettings, rows: Rows, *, asked: Sequence[str], seed: int) -> list[Side]:
+    if settings.split_column is None and rows.official is not None:
+        fractions = settings.fractions.kept_back()
+        judging = [name == "test" for name in rows.table[rows.official].to_pylist()]
+        taught = (side_of(key, fractions=fractions, seed=seed) for key in _keys(rows, asked))
+        return ["test" if judged else side for judged, side in zip(judging, taught, strict=True)]
     if settings.split_column is None:
         fractions = settings.fractions.by_side()
         return [side_of(key, fractions=fractions, seed=seed) for key in _keys(rows, asked)]
@@ -125,5 +149,6 @@ def _kept_back(rows: Rows, fractions: Mapping[Side, float], *, asked: Sequence[s
 
 
 def _keys(rows: Rows, asked: Sequence[str]) -> Iterator[str]:
-    for row in rows_of(rows.table.select(list(asked))):
+    there = [column for column in asked if column in rows.table.column_names]  # a template may do without some
+    for row in rows_of(rows.table.select(there)):
         yield digest(content_of(row, asked))

@@ -20,6 +20,7 @@ CATEGORIES: Final = {
     "extraction": "what stands in a text, listed",
     "translation": "the same in another language, of people or machines",
     "generation": "a text written from a few particulars",
+    "instructions": "whatever each row asks for",
 }
 """The kinds of task that the library has, each in a few words."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from afters import seeds
 from afters.data.columns import as_text
 from afters.data.split import Side, content_of, digest
-from afters.data.template import Template, Wording, fault_of
+from afters.data.template import Asked, Template, Wording, fault_of
 from afters.errors import DataError
 from afters.records import Example, Shot
 
@@ -37,22 +37,22 @@ class Renderer:
         content = content_of(row, self._asked)
         key = digest(content)
         wording = self.wording(key)
-        prompt, system = self.template.render(wording, row)
-        if not content or not prompt:
+        asked = self.template.ask(wording, row, seed=self._chance(wording, id))
+        if not content or not asked.prompt:
             raise DataError("empty prompt", where=self._asked[0] if self._asked else None, expected="something to ask")
-        references = self._references(row)
+        references = self._references(row, wording, asked)
         return Example(
             id=id,
             task=self.task,
             source=source,
             content=content,
             wording=wording.id,
-            prompt=prompt,
+            prompt=asked.prompt,
             references=references,
-            system=system,
-            shots=shots,
-            cuttable=self._cuttable(row, prompt),
-            choices=self._choices(row, references[0]),
+            system=asked.system,
+            shots=(*shots, *self._turns(row)),
+            cuttable=self._cuttable(row, asked.prompt),
+            choices=_choices(asked.choices, references[0]),
             group=id,
             cluster=key,
             objective=self.template.objective,
@@ -65,8 +65,11 @@ class Renderer:
         Raises:
             InputError: the row is not usable.
         """
-        question, _ = self.template.render(self.template.wording(wording or self.judge_wording), row)
-        return Shot(question, self._references(row)[0])
+        if self._turns(row):
+            raise DataError("an answer to more than its question", expected="a conversation of one question")
+        asks = self.template.wording(self.judge_wording) if wording is None else self.template.named(wording)
+        asked = self.template.ask(asks, row, seed=self._chance(asks, self.key(row)))
+        return Shot(asked.prompt, self._references(row, asks, asked)[0])
 
     def key(self, row: Mapping[str, Any]) -> str:
         """Return the digest of the row's content."""
@@ -83,24 +86,29 @@ class Renderer:
     def _asked(self) -> tuple[str, ...]:
         return self.template.asked_columns()
 
-    def _references(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        found = self.template.references_of(row) if self.references else ()
-        answer_columns = self.template.answer_columns()
+    def _references(self, row: Mapping[str, Any], wording: Wording, asked: Asked) -> tuple[str, ...]:
+        if asked.answer is not None:
+            return (asked.answer,)
+        columns = () if wording.answers_itself else self.references
+        found = self.template.references_of(row) if columns else ()
+        answer_columns = self.template.answer_columns(wording)
         if not found and set(answer_columns) <= set(row):
-            found = tuple(filter(None, [self.template.answer_of(row)]))
+            found = tuple(filter(None, [self.template.answer_of(row, wording)]))
         if not found:
-            column = next(iter(self.references or answer_columns), None)
+            column = next(iter(columns or answer_columns), None)
             raise DataError("empty answer", where=column, expected="an answer that a person gave", received="nothing")
         return found
 
-    def _choices(self, row: Mapping[str, Any], answer: str) -> tuple[str, ...]:
-        choices = self.template.choices_of(row)
-        if choices and answer not in choices:
-            expected = "one of " + ", ".join(f"'{choice}'" for choice in choices[:10])
-            raise DataError("the answer is none of the choices", expected=expected, received=repr(answer[:80]))
-        if fault := fault_of(choices):
-            raise DataError("choices that are empty or the same", expected="different answers", received=fault)
-        return choices
+    def _turns(self, row: Mapping[str, Any]) -> tuple[Shot, ...]:
+        """Return what was said before the question."""
+        said = row[self.template.turns] if self.template.turns else None
+        return tuple(Shot(pair["question"], pair["answer"]) for pair in said or ())
+
+    def _chance(self, wording: Wording, id: str) -> int:
+        """Return what a wording that draws by chance draws from: for judged rows the same under every seed."""
+        if wording.dialect == "afters":
+            return 0
+        return seeds.number(self.seed if self.side == "train" else 0, "template", self.task, id)
 
     def _draw(self, id: str) -> int:
         """Return what decides which part of a text is hidden: for judged rows the same under every seed."""
@@ -113,3 +121,12 @@ class Renderer:
         shown = as_text(row[self.template.cut]).strip() if self.template.cut else ""
         start = prompt.find(shown) if shown else -1
         return (start, start + len(shown)) if start >= 0 else None
+
+
+def _choices(choices: tuple[str, ...], answer: str) -> tuple[str, ...]:
+    if choices and answer not in choices:
+        expected = "one of " + ", ".join(f"'{choice}'" for choice in choices[:10])
+        raise DataError("the answer is none of the choices", expected=expected, received=repr(answer[:80]))
+    if fault := fault_of(choices):
+        raise DataError("choices that are empty or the same", expected="different answers", received=fault)
+    return choices

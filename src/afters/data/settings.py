@@ -8,9 +8,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from afters.data.library import from_library
+from afters.data import natural_instructions
+from afters.data.flan import from_flan
+from afters.data.library import from_library, library
+from afters.data.promptsource import from_promptsource, is_promptsource
 from afters.data.split import Side
 from afters.data.template import Choices, References, Template, Wording, from_file, from_settings
+from afters.errors import TemplateError
 from afters.records import Objective
 
 TooLong = Literal["error", "drop", "cut"]
@@ -65,7 +69,12 @@ class TaskSettings(BaseModel):
     fractions: Fractions = Fractions()
     """How much of `source` each side gets, where no column says so."""
     template: str | None = None
-    """A template of the library, or the path of a TOML file; of a file with several, as "mine.toml/title"."""
+    """A template of the library, or the path of a TOML file; of a file with several, as "mine.toml/title". Or one of
+    another library: a folder that holds promptsource's `templates.yaml`, or FLAN's patterns of a task, as
+    `patterns.jsonl#rte`."""
+    fields: Mapping[str, str] = Field(default_factory=dict)
+    """For a template of FLAN's: what its patterns call a column, and the column, or an expression over the columns, as
+    `{ premise = "sentence1", options = "['no', 'yes']" }`."""
     wordings: tuple[str, ...] = ()
     """The ways to ask, in Jinja2 over the columns; instead of a template, or instead of its own wordings."""
     objective: Objective = "answer"
@@ -121,6 +130,8 @@ class TaskSettings(BaseModel):
             raise ValueError("give either `source`, or `train` and `test`; not both")
         if self.source is None and not (self.train and self.test):
             raise ValueError("give the files `train` and `test`, or one `source` to be split")
+        if self.train is not None and self.train == self.test:
+            raise ValueError("`train` and `test` are one file; give it as `source`, to be split")
         if self.split_column is not None and self.source is None:
             raise ValueError("`split_column` is a column of `source`, which is not given")
         return self
@@ -131,6 +142,8 @@ class TaskSettings(BaseModel):
             return self._has_a_text_alone()
         if self.text is not None:
             raise ValueError('`text` needs an `objective`: "span_corruption" or "continuation"')
+        if self.fields and self.template is None:
+            raise ValueError("`fields` are for a `template` of FLAN's")
         if self.template is None and not (self.wordings and self.answer):
             raise ValueError("give a `template`, or `wordings` and an `answer`")
         return self
@@ -163,22 +176,41 @@ def template_of(settings: TaskSettings, *, folder: Path) -> Template:
         return _of_text(settings.name, settings.text, settings.objective)
     base: dict[str, Any] = {"name": settings.name}
     if settings.template is not None:
-        base = _named(settings.template, folder=folder).model_dump()
+        named = template_named(settings.template, folder=folder, fields=settings.fields)
+        if settings.template == natural_instructions.NAME:
+            named = natural_instructions.fitted(named, folder / (settings.source or settings.test or ""))
+        base = named.model_dump()
     own = settings.model_dump(include={"answer", "choices", "references", "cut"}, exclude_none=True)
     own["wordings"] = [{"id": str(number), "prompt": text} for number, text in enumerate(settings.wordings, 1)]
-    template = from_settings(
-        {**base, **{name: value for name, value in own.items() if value}}, where=f"task '{settings.name}'"
-    )
-    template.wording(settings.judge_wording)
+    own = {name: value for name, value in own.items() if value}
+    template = from_settings({**base, **own}, where=f"task '{settings.name}'")
+    judged = template.wording(settings.judge_wording)
+    vain = [name for name in ("answer", "choices", "references") if name in own and judged.answers_itself]
+    if vain:
+        what = f"`{vain[0]}` changes nothing: the wording '{judged.id}' has an answer of its own"
+        raise TemplateError(what, where=f"task '{settings.name}'", hint=f"Leave out `{vain[0]}`, or give `wordings`.")
     return template
 
 
-def _named(name: str, *, folder: Path) -> Template:
-    """Return a template of the library, or of a file: "mine.toml", or "mine.toml/title" where it holds several."""
+def template_named(name: str, *, folder: Path, fields: Mapping[str, str] | None = None) -> Template:
+    """Return the template of that name: of the library, of a TOML file, or of another library's files.
+
+    "mine.toml/title" is one of several in a TOML file; `fields` are those of FLAN's patterns (`TaskSettings.fields`).
+
+    Raises:
+        TemplateError: there is no such template, or it is wrong.
+    """
+    path, _, part = name.partition("#")
+    if part:
+        return from_flan(folder / path, task=part, given=fields)
+    if fields:
+        raise TemplateError("`fields` are for FLAN's patterns", where=f"template '{name}'", expected="FILE#TASK")
     file, ending, part = name.rpartition(".toml")
-    if not ending or part[:1] not in ("", "/"):
-        return from_library(name)
-    return from_file(folder / (file + ending), part=part[1:])
+    if ending and part[:1] in ("", "/"):
+        return from_file(folder / (file + ending), part=part[1:])
+    if is_promptsource(folder / name) or (name not in library() and (folder / name).is_dir()):
+        return from_promptsource(folder / name)
+    return from_library(name)
 
 
 def _of_text(name: str, column: str, objective: Objective) -> Template:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from afters.data import natural_instructions
 from afters.data.columns import to_table
 from afters.data.formats import Record, csv_rows, json_lines, json_list, refuse_twice
 from afters.errors import DataError, nearest
@@ -33,6 +34,13 @@ class Rows:
     """For each row of `table` its row in the file, counted from 1 as an editor or a spreadsheet shows it: a CSV's
     header is row 1; JSON lines are counted as lines; the items of a JSON list or a Parquet file from the first."""
     set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def official(self) -> str | None:
+        """The column that says which rows their publisher judges by, where the file has its own sides."""
+        names = tuple(self.table.column_names)
+        known = names == natural_instructions.COLUMNS and self.table[natural_instructions.SPLIT].null_count == 0
+        return natural_instructions.SPLIT if known else None
 
     def take(self, positions: Sequence[int]) -> Rows:
         """Return only the rows at these positions; what was set aside stays behind."""

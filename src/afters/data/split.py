@@ -34,7 +34,7 @@ def normalised(text: str) -> str:
 
 def content_of(row: Mapping[str, Any], columns: Sequence[str]) -> str:
     """Return what the columns of a row say, normalised, one column a line; empty when none says anything."""
-    parts = [normalised(as_text(row[column])) for column in columns]
+    parts = [normalised(as_text(row.get(column))) for column in columns]
     return "\n".join(parts) if any(parts) else ""
 
 

@@ -14,7 +14,7 @@ from afters.data.gather import gather
 from afters.data.render import Renderer
 from afters.data.settings import TaskSettings
 from afters.data.split import SIDES, Side, ids_of
-from afters.data.template import Template
+from afters.data.template import Template, Wording
 from afters.errors import DataError, InputError
 from afters.records import SetAside
 
@@ -34,14 +34,25 @@ class Prepared:
     """Where every row went, ready for JSON; see `Account.told`."""
 
     @property
+    def judged(self) -> Wording:
+        """The wording that judging asks."""
+        return self.template.wording(self.settings.judge_wording)
+
+    @property
+    def choices(self) -> tuple[str, ...] | str | None:
+        """The closed set of answers that judging offers, as the template writes it."""
+        return self.template.choices_for(self.judged)
+
+    @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics declared, or what the template suggests."""
-        return self.settings.metrics or self.template.metrics
+        """The metrics declared, or what the judged wording or its template suggests."""
+        return self.settings.metrics or self.judged.metrics or self.template.metrics
 
     @property
     def primary(self) -> str | None:
         """The score that decides, where one is declared; the template's goes with the template's metrics only."""
-        return self.settings.primary or (None if self.settings.metrics else self.template.primary)
+        others = self.settings.metrics or self.judged.metrics
+        return self.settings.primary or (None if others else self.template.primary)
 
 
 def prepare(settings: TaskSettings, *, seed: int, folder: Path, strict: bool = False) -> Prepared:

@@ -6,11 +6,20 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from afters.data import sandbox
+from afters.data import parted, sandbox
 from afters.data.columns import as_text
 from afters.errors import InputError, TemplateError, nearest, raise_together, unknown
 from afters.records import Objective
@@ -66,6 +75,43 @@ class Wording(BaseModel):
     """What the model is asked: Jinja2 over the row's columns."""
     system: str = ""
     """What a chat model is told first: Jinja2 as well."""
+    answer: str | None = None
+    """What is taught when this wording asks, where that is not the template's `answer`."""
+    choices: tuple[str, ...] | str | None = None
+    """The closed set of answers to this wording, where it is not the template's; a wording with an `answer` of its own
+    has no other."""
+    inverted: bool = False
+    """Whether this wording shows the usual answer and asks for the rest, as "Write a dialogue with this summary". It
+    only teaches: what it shows plays no part in who teaches and who judges."""
+    dialect: Literal["afters", "promptsource"] = "afters"
+    """Whose Jinja2 it is: a promptsource text is question and answer in one (`parted.py`)."""
+    metrics: tuple[str, ...] = ()
+    """What suits this wording's answers, where that is not the template's."""
+    choices_in_prompt: bool | None = None
+    """Whether the question shows the choices, where its authors say so."""
+
+    @model_validator(mode="after")
+    def _own_choices(self) -> Wording:
+        if self.dialect == "promptsource" and (self.answer or self.system or isinstance(self.choices, tuple)):
+            raise ValueError("a promptsource text, with its answer behind ||| and choices that are one text, too")
+        if self.dialect == "afters" and self.choices is not None:
+            _list_or_expression(self.choices)
+        return self
+
+    @property
+    def answers_itself(self) -> bool:
+        """Whether the template's answer, choices and reference columns are not meant for this wording."""
+        return self.answer is not None or self.dialect != "afters"
+
+
+class Asked(NamedTuple):
+    """What a wording makes of a row."""
+
+    prompt: str
+    system: str
+    choices: tuple[str, ...]
+    answer: str | None = None
+    """What is taught, where question and answer are one text."""
 
 
 class Template(BaseModel):
@@ -80,9 +126,9 @@ class Template(BaseModel):
     name: str
     """What messages and the library call it."""
     wordings: tuple[Wording, ...] = Field(min_length=1)
-    """The ways to ask; the first one is asked when judging."""
-    answer: str
-    """What is taught, as `{{ summary }}`."""
+    """The ways to ask; the first one that is not inverted is asked when judging."""
+    answer: str = Field("", validate_default=True)
+    """What is taught, as `{{ summary }}`; only where every wording has an answer of its own there is none."""
     choices: Choices | None = None
     """The closed set of answers: a list, or an expression that gives one, as `{{ options }}`. A template may use it
     as `choices`: `{{ choices[label] }}`."""
@@ -91,6 +137,9 @@ class Template(BaseModel):
     `{{ answers.text }}`; without them the answer is the reference."""
     cut: str | None = None
     """The column that may be shortened when a prompt is too long."""
+    turns: str | None = None
+    """The column of what was said before the question: a list of pairs of `question` and `answer`, which stand before
+    it as solved examples do."""
     objective: Objective = "answer"
     """What is taught: the answer, or a part of the prompt, which is then a text and no question."""
     metrics: tuple[str, ...] = ()
@@ -109,49 +158,89 @@ class Template(BaseModel):
     """Where the rows are from."""
     row: dict[str, Any] = {}
     """A made-up row, to show the template on."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the wordings, as which of an imported library were refused."""
+
+    @field_validator("answer")
+    @classmethod
+    def _answers(cls, answer: str, told: ValidationInfo) -> str:
+        wordings: tuple[Wording, ...] | None = told.data.get("wordings")
+        if not answer and not (wordings and all(wording.answers_itself for wording in wordings)):
+            raise ValueError("what is taught, as '{{ summary }}'")
+        return answer
 
     def wording(self, name: str | None = None) -> Wording:
-        """Return the wording of that id, or the first one.
+        """Return the wording that judging asks: that of the id, or the first one that is not inverted.
 
         Raises:
-            TemplateError: there is none of that id.
+            TemplateError: there is none of that id, or none that may judge.
         """
-        if name is None:
-            return self.wordings[0]
+        usual = [wording for wording in self.wordings if not wording.inverted]
+        if name is None and usual:
+            return usual[0]
+        if name is None or (found := self.named(name)).inverted:
+            what = f"the wording '{name}' is inverted" if name else "all wordings are inverted"
+            where = f"template '{self.name}'"
+            raise TemplateError(f"{what}: it can teach, but not judge", where=where, expected="the usual question")
+        return found
+
+    def named(self, name: str) -> Wording:
+        """Return the wording of that id.
+
+        Raises:
+            TemplateError: there is none.
+        """
         by_id = {wording.id: wording for wording in self.wordings}
         if name not in by_id:
             raise TemplateError(unknown("wording", name, by_id), where=f"template '{self.name}'")
         return by_id[name]
 
     def asked_columns(self) -> tuple[str, ...]:
-        """Return the columns that any wording shows, sorted: what an Example's `content` is made of."""
-        return tuple(sorted(self._columns_of(text for _, text in self._asking())))
+        """Return the columns that any wording shows, sorted: what an Example's `content` is made of.
+
+        Inverted wordings play no part: what they show is the answer.
+        """
+        usual = (wording for wording in self.wordings if not wording.inverted)
+        shown = {column for wording in usual for column in self._shown(wording)}
+        return tuple(sorted(shown | ({self.turns} if self.turns else set())))
 
     def used_columns(self) -> tuple[str, ...]:
         """Return every column that decides what an Example says, sorted; a row need not have all of them."""
-        asked = self._columns_of([self.answer, *(text for _, text in self._asking())])
-        return tuple(sorted(asked | self._choice_columns() | set(self.reference_columns())))
+        used = {column for wording in self.wordings for column in self._used(wording)}
+        return tuple(sorted(used | {*self.reference_columns(), *([self.turns] if self.turns else [])}))
 
-    def answer_columns(self) -> tuple[str, ...]:
-        """Return the columns that the answer is made of, sorted."""
-        return tuple(sorted(self._columns_of([self.answer])))
+    def answer_columns(self, wording: Wording | None = None) -> tuple[str, ...]:
+        """Return the columns that the answer to a wording is made of, sorted."""
+        own = wording.answer if wording and wording.answer is not None else self.answer
+        return tuple(sorted(self._columns_of([own], self.choices_for(wording))))
 
     def reference_columns(self) -> tuple[str, ...]:
         """Return the columns that the references are made of."""
         return tuple(sorted(sandbox.columns(self.references))) if isinstance(self.references, str) else self.references
 
-    def render(self, wording: Wording, row: Mapping[str, Any]) -> tuple[str, str]:
-        """Return what is asked of the row, and the system part."""
-        context = self._context(row)
-        return sandbox.render(wording.prompt, context), sandbox.render(wording.system, context)
+    def ask(self, wording: Wording, row: Mapping[str, Any], *, seed: int = 0) -> Asked:
+        """Return what is asked of the row; `seed` decides where a wording of another library draws by chance.
 
-    def answer_of(self, row: Mapping[str, Any]) -> str:
-        """Return what is taught of the row."""
-        return sandbox.render(self.answer, self._context(row))
+        Raises:
+            InputError: the wording cannot ask this row.
+        """
+        if wording.dialect == "promptsource":
+            parts = parted.render(wording.prompt, row, choices=_text_or_none(wording.choices), seed=seed)
+            return Asked(parts.question, "", () if wording.inverted else parts.choices, parts.answer)
+        offered = self.choices_of(row, wording)
+        context = row if self.choices_for(wording) is None else {**row, "choices": offered}
+        return Asked(sandbox.render(wording.prompt, context), sandbox.render(wording.system, context), offered)
 
-    def choices_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+    def answer_of(self, row: Mapping[str, Any], wording: Wording | None = None) -> str:
+        """Return what is taught of the row when a wording asks that has its answer apart."""
+        offered = self.choices_for(wording)
+        context = row if offered is None else {**row, "choices": self.choices_of(row, wording)}
+        return sandbox.render(self.answer if wording is None or wording.answer is None else wording.answer, context)
+
+    def choices_of(self, row: Mapping[str, Any], wording: Wording | None = None) -> tuple[str, ...]:
         """Return the row's closed set of answers; none when there is no such set."""
-        return _listed("choices", self.choices, row) if isinstance(self.choices, str) else self.choices or ()
+        offered = self.choices_for(wording)
+        return _listed("choices", offered, row) if isinstance(offered, str) else offered or ()
 
     def references_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the right answers that the row's reference columns hold; empty ones are none."""
@@ -160,6 +249,12 @@ class Template(BaseModel):
         else:
             found = tuple(as_text(row[name]).strip() for name in self.references)
         return tuple(text for text in found if text)
+
+    def choices_for(self, wording: Wording | None) -> tuple[str, ...] | str | None:
+        """Return the closed set of answers to a wording, as the template writes it."""
+        if wording is None or (wording.choices is None and not wording.answers_itself):
+            return self.choices
+        return wording.choices
 
     def check(self, columns: Sequence[str], *, judging: bool, file: str = "") -> None:
         """Check every text of the template, and that the columns it names are there.
@@ -171,17 +266,17 @@ class Template(BaseModel):
         """
         problems: list[InputError] = []
         seen: set[str] = set()
-        known = [*columns, "choices"] if self.choices is not None else list(columns)
         place = f"template '{self.name}'"
-        for part, text in self._texts(columns, judging=judging):
-            for problem in _problems(text, known, where=f"{place}, {part}", file=file):
+        for text in self._texts(columns, judging=judging):
+            known = list(columns) if text.choices is None else [*columns, "choices"]
+            for problem in _problems(text, known, where=f"{place}, {text.part}", file=file):
                 if (
                     problem.received or problem.what not in seen
                 ):  # eight wordings that name one wrong column: one mistake
                     seen.add(problem.what)
                     problems.append(problem)
         place = f"{file}, {place}" if file else place
-        named = [*self.references_in(columns, judging=judging), *([self.cut] if self.cut else [])]
+        named = [*self.references_in(columns, judging=judging), *filter(None, [self.cut, self.turns])]
         wrong = [unknown("column", name, columns) for name in named if name not in columns]
         problems += [TemplateError(what, where=place) for what in wrong if what not in seen]
         if not problems and not self.asked_columns():
@@ -196,33 +291,85 @@ class Template(BaseModel):
 
     def fingerprint(self) -> str:
         """Return as JSON what decides the rendered text, and none of what is only told."""
-        parts = {"wordings", "answer", "choices", "references", "cut"}
+        parts = {"answer", "choices", "references", "cut"}
         parts |= {"objective"} if self.objective != "answer" else set()
-        return json.dumps(self.model_dump(mode="json", include=parts), sort_keys=True)
+        parts |= {"turns"} if self.turns else set()
+        wordings = [
+            wording.model_dump(mode="json", exclude={"metrics", "choices_in_prompt"}) for wording in self.wordings
+        ]
+        # What most wordings do not say is left out: templates keep the fingerprint that they had without it.
+        plain = {"answer": None, "choices": None, "inverted": False, "dialect": "afters"}
+        said = [{name: value for name, value in one.items() if plain.get(name, ...) != value} for one in wordings]
+        return json.dumps({**self.model_dump(mode="json", include=parts), "wordings": said}, sort_keys=True)
 
-    def _context(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        return row if self.choices is None else {**row, "choices": self.choices_of(row)}
+    def _shown(self, wording: Wording) -> set[str]:
+        if wording.dialect == "promptsource":
+            return set(parted.shown(wording.prompt, choices=_text_or_none(wording.choices)))
+        return self._columns_of([wording.prompt, wording.system], self.choices_for(wording))
 
-    def _columns_of(self, texts: Iterable[str]) -> set[str]:
+    def _used(self, wording: Wording) -> set[str]:
+        if wording.dialect == "promptsource":
+            return set(parted.columns(wording.prompt, choices=_text_or_none(wording.choices)))
+        offered = self.choices_for(wording)
+        return self._shown(wording) | _choice_columns(offered) | set(self.answer_columns(wording))
+
+    def _columns_of(self, texts: Iterable[str], offered: tuple[str, ...] | str | None) -> set[str]:
         columns = {column for text in texts for column in sandbox.columns(text)}
-        if self.choices is not None and "choices" in columns:
-            return (columns - {"choices"}) | self._choice_columns()
+        if offered is not None and "choices" in columns:
+            return (columns - {"choices"}) | _choice_columns(offered)
         return columns
 
-    def _choice_columns(self) -> frozenset[str]:
-        return sandbox.columns(self.choices) if isinstance(self.choices, str) else frozenset()
-
-    def _asking(self) -> Iterator[tuple[str, str]]:
+    def _texts(self, columns: Sequence[str], *, judging: bool) -> Iterator[_Text]:
+        """Yield every text that such rows may meet; an inverted wording meets teaching rows only."""
+        answered = not self.references_in(columns, judging=judging)
         for wording in self.wordings:
-            yield f"wording '{wording.id}'", wording.prompt
-            yield f"system part of wording '{wording.id}'", wording.system
-
-    def _texts(self, columns: Sequence[str], *, judging: bool) -> Iterator[tuple[str, str]]:
-        yield from self._asking()
+            if not (wording.inverted and judging):
+                yield from self._texts_of(wording, answered=answered)
         if isinstance(self.choices, str):
-            yield "choices", self.choices
-        if not self.references_in(columns, judging=judging):
-            yield "answer", self.answer
+            yield _Text("choices", self.choices)
+        if answered:
+            yield _Text("answer", self.answer, self.choices)
+
+    def _texts_of(self, wording: Wording, *, answered: bool) -> Iterator[_Text]:
+        part, offered = f"wording '{wording.id}'", self.choices_for(wording)
+        if wording.dialect == "promptsource":
+            yield _Text(part, wording.prompt, dialect="promptsource")
+            yield _Text(f"choices of {part}", _text_or_none(wording.choices) or "", dialect="promptsource")
+            return
+        yield _Text(part, wording.prompt, offered)
+        yield _Text(f"system part of {part}", wording.system, offered)
+        if isinstance(wording.choices, str):
+            yield _Text(f"choices of {part}", wording.choices)
+        if answered and wording.answer is not None:
+            yield _Text(f"answer of {part}", wording.answer, offered)
+
+
+class _Text(NamedTuple):
+    """A text of a template, as it is checked."""
+
+    part: str
+    text: str
+    choices: tuple[str, ...] | str | None = None
+    """What the text may use as its choices; None: there are none."""
+    dialect: Literal["afters", "promptsource"] = "afters"
+
+    def columns(self) -> frozenset[str]:
+        """Return the columns that a row must have."""
+        if self.dialect == "promptsource":
+            parted.columns(self.text)
+            return parted.needed(self.text)
+        return sandbox.columns(self.text)
+
+    def line_of(self, name: str) -> int:
+        return sandbox.line_of(self.text, name, dialect="strict" if self.dialect == "afters" else "lenient")
+
+
+def _text_or_none(choices: tuple[str, ...] | str | None) -> str | None:
+    return choices if isinstance(choices, str) else None
+
+
+def _choice_columns(offered: tuple[str, ...] | str | None) -> frozenset[str]:
+    return sandbox.columns(offered) if isinstance(offered, str) else frozenset()
 
 
 def from_file(path: Path, *, part: str = "") -> Template:
@@ -318,13 +465,13 @@ def _setting_problem(detail: Mapping[str, Any], *, where: str) -> TemplateError:
     return TemplateError(f"wrong setting '{place}'", where=where, expected=detail["msg"], received=received)
 
 
-def _problems(text: str, known: Sequence[str], *, where: str, file: str) -> Iterator[TemplateError]:
+def _problems(text: _Text, known: Sequence[str], *, where: str, file: str) -> Iterator[TemplateError]:
     try:
-        missing = sandbox.columns(text) - set(known)
+        missing = text.columns() - set(known)
     except TemplateError as error:
         where = f"{where}, {error.where}"
         yield TemplateError(error.what, where=where, expected=error.expected, received=error.received, hint=error.hint)
         return
     where = f"{file}, {where}" if file else where
     for name in sorted(missing):
-        yield TemplateError(unknown("column", name, known), where=f"{where}, line {sandbox.line_of(text, name)}")
+        yield TemplateError(unknown("column", name, known), where=f"{where}, line {text.line_of(name)}")

@@ -38,7 +38,7 @@ def _refuse_a_mean_of_opposites(study: Study, tasks: Iterable[TaskAtHand]) -> No
 
 def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool) -> TaskAtHand:
     prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict)
-    declared = prepared.metrics or (("accuracy",) if prepared.template.choices else ("rouge", "exact_match"))
+    declared = prepared.metrics or (("accuracy",) if prepared.choices else ("rouge", "exact_match"))
     metrics = tuple(
         metric_for(
             name,
@@ -49,7 +49,7 @@ def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bo
         )
         for name in declared
     )
-    if not prepared.template.choices:
+    if not prepared.choices:
         _refuse_choices(metrics, task=settings.name)
     if prepared.template.objective != "answer" and [metric.name for metric in metrics] != ["perplexity"]:
         raise SettingsError(

@@ -1,0 +1,114 @@
+"""A task of Natural Instructions: one JSON file that holds definition, examples and rows at once.
+
+The first hundred of its instances are the collection's official test; the rest teach. Both forms of the files are read:
+the old one has a definition that is one text, instances without id, and neither licence nor languages.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from afters.data.template import Template
+from afters.errors import DataError
+
+NAME = "natural_instructions"
+"""The library's template for such rows."""
+
+SPLIT = "split"
+COLUMNS = ("id", "definition", "input", "output", "positive_examples", SPLIT)
+"""What a row of a task has; `output` is a list of right answers."""
+
+OFFICIAL = 100
+"""Instances that are the official test, from the first on."""
+
+EXACT = frozenset(
+    {
+        "Answerability Classification",
+        "Cause Effect Classification",
+        "Coreference Resolution",
+        "Dialogue Act Recognition",
+        "Textual Entailment",
+        "Word Analogy",
+    }
+)
+"""The categories that Tk-Instruct's evaluation scores by exact match (Wang et al. 2022, arXiv:2204.07705)."""
+
+FEW = 10
+"""Different answers in a whole task; with no more than these it is a classification, too."""
+
+
+def is_task(value: object) -> bool:
+    """Tell whether a file's content is such a task."""
+    return isinstance(value, dict) and isinstance(value.get("Instances"), list) and "Definition" in value
+
+
+def rows(task: Mapping[str, Any], file: str) -> Iterator[tuple[int, Mapping[str, Any] | DataError]]:
+    """Yield each instance with its number as a row; `split` is empty where the task has no more than the test."""
+    shared = {"definition": "\n".join(_texts(task["Definition"])), "positive_examples": _examples(task)}
+    instances = task["Instances"]
+    for number, instance in enumerate(instances, 1):
+        asked = instance.get("input") if isinstance(instance, dict) else None
+        if not isinstance(asked, str):
+            expected = '{"input": "…", "output": ["…"]}'
+            where = f"{file}:{number}"
+            yield number, DataError("no instance", where=where, expected=expected, received=str(instance)[:80])
+            continue
+        side = ("test" if number <= OFFICIAL else "train") if len(instances) > OFFICIAL else None
+        row = {
+            **shared,
+            "id": instance.get("id"),
+            "input": asked,
+            "output": _texts(instance.get("output")),
+            SPLIT: side,
+        }
+        yield number, {column: row[column] for column in COLUMNS}
+
+
+def fitted(template: Template, path: Path) -> Template:
+    """Return the library's template with what the task in a file says of itself; unchanged where it is no task."""
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        task = json.loads(raw)
+    except (OSError, EOFError, ValueError):
+        return template  # whoever reads its rows tells what is wrong with it
+    if not is_task(task):
+        return template
+    exact = _is_classification(task)
+    licence = "; ".join(_texts(task.get("Instance License"))) or "nothing stated"
+    source = "; ".join([*_texts(task.get("Source")), *_texts(task.get("URL"))]) or "nothing stated"
+    told = {
+        "category": ", ".join(_texts(task.get("Categories"))),
+        "languages": tuple(_texts(task.get("Output_language"))),
+        "licence": licence,
+        "source": source,
+        "metrics": ("exact_match", "rouge") if exact else ("rouge", "exact_match"),
+        "primary": "exact_match" if exact else "rougeL",
+        "notes": (f"{path.name}: the rows' licence: {licence}; their source: {source}",),
+    }
+    return template.model_copy(update=told)
+
+
+def _is_classification(task: Mapping[str, Any]) -> bool:
+    outputs = [_texts(instance.get("output")) for instance in task["Instances"] if isinstance(instance, dict)]
+    few = len({text for several in outputs for text in several}) <= FEW < len(outputs)
+    return bool(EXACT & set(_texts(task.get("Categories")))) or (few and all(len(several) == 1 for several in outputs))
+
+
+def _texts(value: object) -> list[str]:
+    """Return a text or a list of texts as a list."""
+    several = value if isinstance(value, list) else [value]
+    return [text for text in several if isinstance(text, str)]
+
+
+def _examples(task: Mapping[str, Any]) -> list[dict[str, str]]:
+    found = task.get("Positive Examples")
+    keys = ("input", "output", "explanation")
+    return [
+        {key: "".join(_texts(example.get(key))[:1]) for key in keys}
+        for example in (found if isinstance(found, list) else [])
+        if isinstance(example, dict)
+    ]

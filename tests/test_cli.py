@@ -103,6 +103,18 @@ def test_preview_shows_what_is_read_and_what_is_taught_and_loads_no_weights(fold
     done = afters(folder, "preview", "study.toml", "-n", "1")
     assert done.returncode == 0, done.stderr
     assert "Which team?" in done.stdout and "tokens to read" in done.stdout and "set aside" in done.stdout
+    assert "label balance" in done.stdout and "nothing found by" in done.stdout
+
+
+def test_preview_ends_with_2_where_a_run_would_prove_nothing(folder: Path) -> None:
+    lines = [f"Message {number},a" for number in range(60)]
+    (folder / "tickets.csv").write_text("\n".join(["message,team", *lines]) + "\n")
+    done = afters(folder, "preview", "study.toml", "--json")
+    assert done.returncode == 2 and "a run would prove nothing, because of: label balance" in done.stderr
+    told = json.loads(done.stdout)
+    assert (told["schema"], told["spoilt"]) == ("afters.preview/1", True)
+    (task,) = told["tasks"]
+    assert task["findings"][0]["severity"] == "spoils" and "Take in rows" in task["findings"][0]["way_out"]
 
 
 def test_templates_lists_the_library_and_shows_one(folder: Path) -> None:

@@ -15,8 +15,9 @@ SHOWN = re.compile(r"```python\n((?:(?!```).)*)```\n\n```text\n(.*?)```", flags=
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
 def test_lines_of_python_print_what_the_page_shows(
-    page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     for script, shown in SHOWN.findall(page.read_text(encoding="utf-8")):
         (tmp_path / "lines.py").write_text(script, encoding="utf-8")
         runpy.run_path(str(tmp_path / "lines.py"))

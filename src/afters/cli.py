@@ -124,12 +124,20 @@ def preview(
     rows: Annotated[int, typer.Option("-n", min=1, help="How many rows of each side to show.")] = 2,
     changes: Changes = None,
     strict: Strict = False,
+    json: Json = False,
 ) -> None:
-    """Show rows as the model will read them, what is taught, and what was set aside. Loads no weights."""
+    """Show rows as the model will read them, where all rows went, and what is wrong with them. Loads no weights."""
     from afters.config import read_study
-    from afters.preview import preview as show
+    from afters.preview import preview as look
+    from afters.preview import show
 
-    show(read_study(study, changes=changes or ()), folder=study.parent, rows=rows, strict=strict)
+    previewed = look(read_study(study, changes=changes or ()), folder=study.parent, strict=strict)
+    if json:
+        print(previewed.json(rows=rows), end="")
+    else:
+        show(previewed, rows=rows)
+    if spoilt := [finding.name for finding in previewed.spoilt_by]:
+        _complain(f"a run would prove nothing, because of: {', '.join(dict.fromkeys(spoilt))}", code=2)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from afters.config import study_of
 from afters.errors import InputError, Problems, SettingsError
 from afters.model.load import prompter_of
 from afters.model.prompt import Prompter
-from afters.preview import preview
+from afters.preview import preview, show
 from afters.study.fitting import encode
 from afters.study.reading import read_tasks
 from afters.study.run import run
@@ -243,10 +243,10 @@ def test_the_run_its_page_and_the_preview_tell_the_same_rows(tiny: Tiny, folder:
     write(folder, train=[LONG, *PLAIN], test=[LONG + "now", "Is it so?"])
     said = Console(width=200, record=True, file=io.StringIO())
     asked = study(tiny("llama"), too_long="drop", cut="message")
-    preview(asked, folder=folder, rows=1, console=said)
+    show(preview(asked, folder=folder), rows=1, console=said)
     shown = said.export_text()
-    assert "set aside: 1 × prompt too long for the model (first: train.jsonl:1)" in shown
-    assert "shortened: 1 prompt of the test side" in shown
+    assert "rows set aside  train 1 of 13" in shown and "prompt too long for the model" in shown
+    assert "train.jsonl:1 (" in shown and "prompts cut  test 1 of 2" in shown
     run(asked, out=folder / "run", folder=folder)
     account = json.loads((folder / "run" / "data.json").read_text())["chats"]
     assert account["set_aside"][0]["count"] == 1 and account["cut"]["test"] == {"prompts cut": 1}

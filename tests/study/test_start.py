@@ -13,7 +13,7 @@ from tiny_models import SENTENCES, Tiny
 
 from afters.config import study_of
 from afters.errors import DataError, InputError, Problems, RunFolderError, SettingsError
-from afters.preview import preview
+from afters.preview import preview, show
 from afters.study.reading import read_tasks
 from afters.study.run import run
 from afters.study.settings import Study
@@ -126,7 +126,7 @@ def test_a_run_goes_on_from_its_own_start_and_refuses_another(folder: Path) -> N
 
 def test_preview_learns_the_tokenizer_and_shows_the_holes(folder: Path) -> None:
     said = Console(width=200, record=True, file=io.StringIO())
-    preview(study(), folder=folder, rows=1, console=said)
+    show(preview(study(), folder=folder), rows=1, console=said)
     shown = said.export_text()
     assert shown.count("<extra_id_0>") == 3, "read and taught of a row to teach, read of a row to judge"
     assert [path.name for path in folder.iterdir() if path.is_dir()] == []

@@ -18,6 +18,10 @@ SHOWN = 5
 """Rows that are named for each reason; the others are only counted."""
 
 
+ALSO, OVER = "also on the", "over"
+"""How the reasons begin that lie not in the row itself: its content is judged; a limit is reached."""
+
+
 class Account:
     """Counts the rows of a task: for each side, rows read are rows used and rows set aside."""
 

@@ -22,6 +22,9 @@ NAMES: Mapping[str, Side] = {
 }
 """How a split column may call the sides."""
 
+NORMALISER = "Unicode NFKC, lower case, white space collapsed"
+"""What `normalised` does: by this alone Afters decides whether two rows say the same."""
+
 
 def normalised(text: str) -> str:
     """Return the text with one form for each character, in lower case, with single spaces.

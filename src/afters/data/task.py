@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from afters.data.account import Account
+from afters.data.account import ALSO, OVER, Account
 from afters.data.columns import rows_of
 from afters.data.dataset import Dataset
 from afters.data.gather import gather
@@ -67,7 +67,13 @@ def prepare(settings: TaskSettings, *, seed: int, folder: Path, strict: bool = F
     account = Account()
     template, rows, keys = gather(settings, seed=seed, folder=folder, account=account, strict=strict)
     account.compare(keys)
-    judged = {key: side for side in SIDES[1:] for key in keys[side]}
+    taught = set(keys["train"])
+    judged = {
+        key: (side, rows[side].source(position))
+        for side in SIDES[1:]
+        for position, key in enumerate(keys[side])
+        if key in taught
+    }
     made = {}
     for side in SIDES:
         references = template.references_in(rows[side].table.column_names, judging=side != "train")
@@ -80,13 +86,14 @@ def prepare(settings: TaskSettings, *, seed: int, folder: Path, strict: bool = F
 
 
 def _usable(
-    dataset: Dataset, keys: Sequence[str], judged: Mapping[str, Side], account: Account, strict: bool
+    dataset: Dataset, keys: Sequence[str], judged: Mapping[str, tuple[Side, str]], account: Account, strict: bool
 ) -> Iterator[int]:
     """Yield the positions of the rows that can be used, and count the others as set aside."""
     for position, row in enumerate(rows_of(dataset.rows.table)):
         source = dataset.rows.source(position)
         if keys[position] in judged:
-            account.set_aside(dataset.side, SetAside(source, f"also on the {judged[keys[position]]} side"))
+            side, where = judged[keys[position]]
+            account.set_aside(dataset.side, SetAside(source, f"{ALSO} {side} side", f"as {where}"))
             continue
         try:
             dataset.renderer.example(row, id=dataset.ids[position], source=source)
@@ -109,7 +116,7 @@ def _limited(dataset: Dataset, limit: int | None, *, seed: int, account: Account
     used = set(kept.ids)
     for position, identifier in enumerate(dataset.ids):
         if identifier not in used:
-            reason = f"over {dataset.side}_limit = {limit}"
+            reason = f"{OVER} {dataset.side}_limit = {limit}"
             account.set_aside(dataset.side, SetAside(dataset.rows.source(position), reason))
     return kept
 

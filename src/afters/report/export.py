@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from afters.data.checks import Finding
+from afters.data.split import NORMALISER
 from afters.records import Result, Score
 from afters.report.blocks import Block, Cell, Details, Paragraph, Points, Section, Table
 from afters.report.document import build
@@ -19,6 +21,8 @@ from afters.report.told import Told
 SCHEMA = "afters.verdict/1"
 
 SCORES = "afters.scores/1"
+
+PREVIEW = "afters.preview/1"
 
 CARD_SECTIONS = ("scores", "comparisons", "set-aside", "not-measured", "settings", "signatures")
 """What of the document a model card tells: no rows, because a card is published and rows are the company's."""
@@ -50,6 +54,25 @@ def scores_json(study: str, model: str, results: Iterable[Result], *, primary: M
     """
     scores = [_score(score, result=result) for result in results for score in result.scores]
     return _json({"schema": SCORES, "study": study, "model": model, "primary": dict(primary), "scores": scores})
+
+
+def preview_json(study: str, tasks: Iterable[Mapping[str, Any]], *, spoilt: bool) -> str:
+    """Return what a preview shows of each task as JSON of schema `afters.preview/1`."""
+    return _json({"schema": PREVIEW, "study": study, "spoilt": spoilt, "normaliser": NORMALISER, "tasks": list(tasks)})
+
+
+def finding_plain(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain values."""
+    return {
+        "name": finding.name,
+        "severity": finding.severity,
+        "what": finding.what,
+        "count": finding.count,
+        "of": finding.of,
+        "sides": {side: {"count": share.part, "of": share.of} for side, share in finding.shares.items()},
+        "places": [place._asdict() for place in finding.places],
+        "way_out": finding.way_out,
+    }
 
 
 def _json(found: Mapping[str, Any]) -> str:

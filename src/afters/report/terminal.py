@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,8 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from afters.data.checks import WHOLE, Severity
+from afters.data.checks import Finding as Found
 from afters.report.blocks import Cell, Document, Finding, JudgedRow, JudgedRows, Paragraph, Points, Section, Table, Tone
 from afters.report.inert import inert
 
@@ -24,6 +26,8 @@ STYLES: dict[Tone, str] = {
     "strong": "bold",
     "quiet": "dim",
 }
+
+SEVERITIES: dict[Severity, str] = {"spoils": "bold red", "warns": "bold yellow", "tells": "bold"}
 
 LONGEST = 320
 """Letters of a question or an answer that are shown here; the page shows all."""
@@ -66,6 +70,15 @@ def print_scores(tables: Iterable[Table], console: Console, *, folder: Path | st
     say.line(f"The answers: {folder}. To compare them: afters compare OTHER {folder}")
 
 
+def print_checks(findings: Sequence[Found], nothing_by: Sequence[str], console: Console) -> None:
+    """Print what the checks of a task's rows found, what spoils a run first, and which of them found nothing."""
+    say = _Writer(console)
+    for finding in findings:
+        say.found(finding)
+    if nothing_by:
+        say.line(f"nothing found by: {', '.join(nothing_by)}", style="dim")
+
+
 class _Writer:
     """Writes text from anywhere to a console, which never reads markup, escapes or emoji names in it."""
 
@@ -92,6 +105,17 @@ class _Writer:
     def finding(self, finding: Finding) -> None:
         word = self.text(f"{finding.word}. ", style=STYLES[finding.tone])
         self.show(word.append_text(self.text(finding.sentence)))
+
+    def found(self, found: Found) -> None:
+        """Print a finding: how bad, what, in how many rows of which sides; below it the rows and the way out."""
+        head = self.text(f"{found.severity:<7}", style=SEVERITIES[found.severity]).append_text(self.text(found.name))
+        shares = (
+            f"{'' if side == WHOLE else side + ' '}{part:,} of {of:,}" for side, (part, of) in found.shares.items()
+        )
+        self.show(head.append_text(self.text(f"  {', '.join(shares)}", style="bold")))
+        rows = (f"{row.source} ({row.detail})" if row.detail else row.source for row in found.places)
+        for words, style in ((found.what, ""), ("; ".join(rows), "dim"), (f"→ {found.way_out}", "")):
+            self.show(Padding(self.text(words, style=style), (0, 0, 0, 7), expand=False))
 
     def table(self, table: Table, *, notes: bool) -> None:
         grid = Grid(box=box.SIMPLE_HEAD, title=self.text(table.caption), title_justify="left", title_style="dim")

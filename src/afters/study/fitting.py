@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from afters.data.account import SHOWN
 from afters.data.dataset import Dataset
@@ -17,7 +18,7 @@ from afters.records import Example, SetAside
 from afters.report.numbers import count
 from afters.study.proportions import counts_of
 from afters.study.settings import Study
-from afters.study.work import TaskAtHand
+from afters.study.work import Measured, TaskAtHand
 
 if TYPE_CHECKING:
     from afters.model.prompt import EncodedPrompt, Prompter
@@ -50,7 +51,7 @@ class _Fitted:
     def __init__(self) -> None:
         self.long: list[Long] = []
         self.fitting: list[int] = []
-        self.prompts, self.answers, self.cut = array("I"), array("I"), 0
+        self._numbers = array("i"), array("i"), array("i")
 
     def add(self, position: int, row: Read | Long) -> None:
         """Count the row at a position."""
@@ -58,9 +59,16 @@ class _Fitted:
             self.long.append(row)
             return
         self.fitting.append(position)
-        self.prompts.append(len(row.prompt.ids))
-        self.answers.append(len(row.answer))
-        self.cut += row.prompt.tokens_cut > 0
+        for numbers, number in zip(self._numbers, _sizes(row), strict=True):
+            numbers.append(number)
+
+    def measured(self) -> Measured:
+        """Return how long the fitting rows are."""
+        return Measured(*(np.array(numbers, np.int32) for numbers in self._numbers))
+
+
+def _sizes(row: Read) -> tuple[int, int, int]:
+    return len(row.prompt.ids), len(row.answer), row.prompt.tokens_cut
 
 
 def encode(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> None:
@@ -109,7 +117,7 @@ def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
         taught.add(position, row)
         if isinstance(row, Read):
             task.pairs.append(row.prompt.ids, row.answer)
-    sides = {
+    sides: dict[Side, _Fitted] = {
         "train": taught,
         "validation": _judged(task, "validation", task.validation, prompter, answers=by_loss),
         "test": _judged(task, "test", task.test, prompter, answers=False),
@@ -125,7 +133,8 @@ def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
         raise SettingsError("no teaching row is left to teach", where=where, received=received, hint=hint)
     if aside:
         task.train = task.train.select(taught.fitting)
-    _measure(task.account, sides)
+    task.measured = {side: fitted.measured() for side, fitted in sides.items()}
+    _tell_lengths(task.account, task.measured)
 
 
 def _judged(task: TaskAtHand, side: Side, rows: Dataset, prompter: Prompter, *, answers: bool) -> _Fitted:
@@ -200,18 +209,20 @@ def _count_out(account: dict[str, Any], long: Sequence[Long]) -> None:
         account["set_aside"] = [*account["set_aside"], entry]
 
 
-def _measure(account: dict[str, Any], sides: Mapping[str, _Fitted]) -> None:
+def _tell_lengths(account: dict[str, Any], measured: Mapping[Side, Measured]) -> None:
     """Note for each side how long prompts and answers are, and how many prompts were cut."""
     account["lengths"] = {
-        "prompt_tokens": {side: _spread(fitted.prompts) for side, fitted in sides.items()},
-        "answer_tokens": {side: _spread(fitted.answers) for side, fitted in sides.items()},
+        "prompt_tokens": {side: _spread(rows.prompts) for side, rows in measured.items()},
+        "answer_tokens": {side: _spread(rows.answers) for side, rows in measured.items()},
     }
-    account["cut"] = {side: {"prompts cut": fitted.cut} for side, fitted in sides.items()}
+    account["cut"] = {side: {"prompts cut": int((rows.cut > 0).sum())} for side, rows in measured.items()}
 
 
-def _spread(lengths: Sequence[int]) -> list[int]:
+def _spread(lengths: NDArray[np.int32]) -> list[int]:
     """Return least, median, 95th percentile and most."""
-    return [int(value) for value in np.quantile(lengths, [0, 0.5, 0.95, 1], method="higher")] if lengths else []
+    if not len(lengths):
+        return []
+    return [int(value) for value in np.quantile(lengths, [0, 0.5, 0.95, 1], method="higher")]
 
 
 def _hold_against(budget: int, tasks: Iterable[TaskAtHand]) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from afters.data.dataset import Dataset
 from afters.data.settings import TooLong
+from afters.data.split import Side
 from afters.metrics.metric import Metric
 from afters.runfolder import RunFolder
 from afters.study.settings import Study
@@ -51,6 +56,16 @@ class Silent:
         return nullcontext(lambda count, note="": None)
 
 
+class Measured(NamedTuple):
+    """How long the rows of a side are in tokens, one number a row, in the order of its Dataset."""
+
+    prompts: NDArray[np.int32]
+    answers: NDArray[np.int32]
+    """What is taught, with the token that ends it."""
+    cut: NDArray[np.int32]
+    """How much of the prompt was cut."""
+
+
 @dataclass
 class TaskAtHand:
     """A task with its rows, its metrics, and the score that decides."""
@@ -70,6 +85,13 @@ class TaskAtHand:
     """How many of the teaching rows a pass takes, once all tasks are known."""
     pairs: Pairs = field(init=False)
     """The teaching rows as token ids, once they are encoded."""
+    measured: dict[Side, Measured] = field(init=False)
+    """How long the rows are, once they are encoded."""
+
+    @property
+    def sides(self) -> Mapping[Side, Dataset]:
+        """Who teaches and who judges."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def asks(self) -> bool:

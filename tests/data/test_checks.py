@@ -276,3 +276,14 @@ def test_the_leaks_of_the_published_files_are_told(
     finding, *_ = (finding for finding in findings if finding.name == "same content on two sides")
     assert dict(finding.shares) == {"validation": validation, "test": test}
     assert done.account["duplicates"]["train"] == doubles
+
+
+def test_an_inverted_wording_is_not_said_to_give_its_answer_away(tmp_path: Path) -> None:
+    """What it asks for is what the other wordings show, so of course it stands in the row."""
+    (tmp_path / "both.toml").write_text(
+        'answer = "{{ label }}"\n'
+        '[[wordings]]\nid = "usual"\nprompt = "Say it: {{ text }}"\n'
+        '[[wordings]]\nid = "turned"\nprompt = "Ask for it: {{ label }}"\nanswer = "{{ text }}"\ninverted = true\n'
+    )
+    settings: Row = {"template": "both.toml", "wordings": (), "answer": None}
+    assert found(tmp_path, train=rows(0, 30), **settings) == []

@@ -69,11 +69,16 @@ def look(dataset: Dataset) -> Seen:
     """Go once over the rows of a side."""
     contents, answers = array("Q"), array("Q")
     stands, equals, labels = array("B"), array("h"), Labels()
+    inverted = {wording.id for wording in dataset.template.wordings if wording.inverted}
     for position, example in enumerate(dataset):
         contents.append(int(example.cluster, 16))
         if example.objective != "answer":
             continue  # a text is its own answer
         answers.append(_digest("\n".join(map(_plain, example.references))))
+        if example.wording in inverted:  # its answer is what others ask about
+            stands.append(0)
+            equals.append(-1)
+            continue
         stands.append(_stands(example))
         equals.append(_column(example))
         if label := _label(example, declared=not isinstance(dataset.template.choices, str)):

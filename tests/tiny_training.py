@@ -16,7 +16,7 @@ from afters.model.load import Loaded, Precision, load
 from afters.model.network import Pair
 from afters.model.parallel import ALONE, Processes
 from afters.train import checkpoint
-from afters.train.lessons import Pairs
+from afters.train.lessons import Lessons, Pairs
 from afters.train.loop import Trained, train
 from afters.train.loss import mean_loss
 from afters.train.settings import TrainSettings
@@ -39,6 +39,7 @@ def teach(
     folder: Path,
     *,
     pairs: Sequence[Pair] = PAIRS,
+    lessons: Lessons | None = None,
     validate: Callable[[int], float] | None = None,
     on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
     higher_is_better: bool = False,
@@ -58,7 +59,7 @@ def teach(
 
     return train(
         loaded.network,
-        Pairs(pairs),
+        lessons or Pairs(pairs),
         TrainSettings(**{**chosen, "validations": 4, **settings}),
         seed=5,
         folder=folder,

@@ -339,3 +339,22 @@ def test_samsums_known_overlap_is_found(data_folder: Path) -> None:
     assert account["overlap"]["validation"]["judging_rows"] == 47
     assert account["overlap"]["test"]["judging_rows"] == 42
     assert {"side": "train", "reason": "empty prompt"}.items() <= account["set_aside"][-1].items()
+
+
+def test_inverted_wordings_ask_as_large_a_share_of_the_taught_rows_as_is_told(tmp_path: Path) -> None:
+    (tmp_path / "both.toml").write_text(
+        'answer = "{{ reply }}"\n'
+        '[[wordings]]\nid = "usual"\nprompt = "Answer: {{ message }}"\n'
+        '[[wordings]]\nid = "turned"\nprompt = "Ask for: {{ reply }}"\nanswer = "{{ message }}"\ninverted = true\n'
+    )
+    lines = [json.dumps({"message": f"What is {n}?", "reply": f"It is {n}"}) for n in range(2_000)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    settings = TaskSettings(name="both", source="rows.jsonl", template="both.toml")
+
+    def share(inverted: float | None) -> float:
+        train = prepare(settings, seed=1, folder=tmp_path, inverted=inverted).train
+        return sum(example.wording == "turned" for example in train) / len(train)
+
+    assert share(0) == 0
+    assert share(0.2) == pytest.approx(0.2, abs=0.03)
+    assert share(None) == pytest.approx(0.5, abs=0.04)

@@ -6,7 +6,7 @@ import pytest
 
 from afters.config import study_of
 from afters.errors import SettingsError
-from afters.study.proportions import counts_of
+from afters.study.proportions import counts_of, inverted_of
 from afters.study.settings import Study
 
 
@@ -70,3 +70,11 @@ def test_shares_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=told):
         study(*tasks, **mixture)
+
+
+def test_what_a_preset_or_the_mixture_says_of_inverted_rows() -> None:
+    """FLAN 2022's mixtures.py: copies of chain of thought and dialogue that ask the other way round, at 0.3."""
+    made = study({"part": "cot"}, {"part": "niv2"}, preset="flan2022")
+    assert [inverted_of(made, task) for task in made.tasks] == [pytest.approx(0.3 / 1.3), None]
+    assert inverted_of(study({}), study({}).tasks[0]) is None
+    assert inverted_of(study({"part": "cot"}, preset="flan2022", inverted=0), made.tasks[0]) == 0

@@ -158,6 +158,7 @@ class Dataset(Sequence[Example]):
             "seed": self.renderer.seed if self.side == "train" else None,
             "wording": self.renderer.judge_wording,
             "references": self.renderer.references,
+            **({} if self.renderer.inverted is None else {"inverted": self.renderer.inverted}),
         }
 
     def _candidates(self, *, seed: int) -> list[Solved]:

@@ -24,6 +24,8 @@ class Part(NamedTuple):
     rate: float
     cap: int
     """More rows than this of one data set count as so many."""
+    inverted: float | None = None
+    """The share of its rows that are asked the other way round; None: that of the wordings."""
 
 
 class Preset(NamedTuple):
@@ -37,6 +39,14 @@ class Preset(NamedTuple):
 
 _CAPS = {"flan2021": 30_000, "t0": 20_000, "niv2": 5_000, "cot": 100_000, "dialog": 200_000}
 
+_INVERTED = dict.fromkeys(("cot", "dialog"), 0.3 / 1.3)
+"""Each of the two has a copy asked the other way round, at 0.3 of its rate."""
+
+
+def _parts(**rates: float) -> dict[str, Part]:
+    return {name: Part(rate, _CAPS[name], _INVERTED.get(name)) for name, rate in rates.items()}
+
+
 PRESETS = {
     "flan2021": Preset(
         {"flan2021": Part(1.0, 3_000)},
@@ -44,18 +54,12 @@ PRESETS = {
         "(Wei et al. 2021, arXiv:2109.01652)",
     ),
     "flan2022": Preset(
-        {
-            name: Part(rate, _CAPS[name])
-            for name, rate in {"flan2021": 0.4, "t0": 0.32, "niv2": 0.2, "cot": 0.05, "dialog": 0.03}.items()
-        },
+        _parts(flan2021=0.4, t0=0.32, niv2=0.2, cot=0.05, dialog=0.03),
         "the FLAN collection's flan/v2/run_example.py (Longpre et al. 2023, arXiv:2301.13688)",
         few_shot=0.5,
     ),
     "flan2022-mixtures": Preset(
-        {
-            name: Part(rate, _CAPS[name])
-            for name, rate in {"flan2021": 4.0, "t0": 3.0, "niv2": 1.0, "cot": 1.0, "dialog": 1.0}.items()
-        },
+        _parts(flan2021=4.0, t0=3.0, niv2=1.0, cot=1.0, dialog=1.0),
         "the FLAN collection's flan/v2/mixtures.py, DEFAULT_MIXTURE_RATES, which differ from run_example.py's",
         few_shot=0.5,
     ),

@@ -27,6 +27,8 @@ class Renderer:
     """The id of the wording that judging asks; the template's first when None."""
     references: tuple[str, ...] = ()
     """The reference columns of these rows; none: the answer is the reference."""
+    inverted: float | None = None
+    """The share of taught contents that inverted wordings ask, where there are some; None: that of the wordings."""
 
     def example(self, row: Mapping[str, Any], *, id: str, source: str, shots: tuple[Shot, ...] = ()) -> Example:
         """Return the row's Example.
@@ -80,6 +82,9 @@ class Renderer:
         if self.side != "train":
             return self.template.wording(self.judge_wording)
         wordings = self.template.wordings
+        if self.inverted is not None and len({wording.inverted for wording in wordings}) == 2:
+            other_way = seeds.fraction(self.seed, "inverted", self.task, key) < self.inverted
+            wordings = tuple(wording for wording in wordings if wording.inverted == other_way)
         return wordings[seeds.number(self.seed, "wording", self.task, key) % len(wordings)]
 
     @cached_property

@@ -55,11 +55,14 @@ class Prepared:
         return self.settings.primary or (None if others else self.template.primary)
 
 
-def prepare(settings: TaskSettings, *, seed: int, folder: Path, strict: bool = False) -> Prepared:
+def prepare(
+    settings: TaskSettings, *, seed: int, folder: Path, strict: bool = False, inverted: float | None = None
+) -> Prepared:
     """Read a task's rows, split them by content, set aside what cannot be used, and count everything.
 
     A teaching row whose content stands on a judging side is set aside; judging rows never change for another's sake.
-    With `strict`, the first row that is broken or cannot be asked is an error.
+    With `strict`, the first row that is broken or cannot be asked is an error. `inverted` is the share of taught
+    contents that inverted wordings ask, where there are some; that of the wordings when not given.
 
     Raises:
         InputError: a template, a file or a column is wrong (all that are wrong are told together), or a side is empty.
@@ -77,7 +80,15 @@ def prepare(settings: TaskSettings, *, seed: int, folder: Path, strict: bool = F
     made = {}
     for side in SIDES:
         references = template.references_in(rows[side].table.column_names, judging=side != "train")
-        renderer = Renderer(settings.name, template, side, seed, settings.judge_wording, references)
+        renderer = Renderer(
+            settings.name,
+            template,
+            side,
+            seed,
+            settings.judge_wording,
+            references,
+            inverted if side == "train" else None,
+        )
         whole = Dataset(rows[side], ids_of(keys[side]), renderer)
         usable = whole.select(list(_usable(whole, keys[side], judged if side == "train" else {}, account, strict)))
         made[side] = _limited(usable, settings.limit_of(side), seed=seed, account=account)

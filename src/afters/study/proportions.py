@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from afters.data.mixture import PRESETS, dealt, rates_by_size
+from afters.data.settings import TaskSettings
 from afters.errors import SettingsError, unknown
 from afters.study.settings import Study
 
@@ -35,6 +36,15 @@ def counts_of(study: Study, sizes: Sequence[int]) -> list[int]:
             received=f"{sum(counts)} rows a pass",
         )
     return counts
+
+
+def inverted_of(study: Study, task: TaskSettings) -> float | None:
+    """Return the share of a task's rows that are asked the other way round; None: that of its wordings."""
+    mixture = study.mixture
+    if mixture.inverted is not None or mixture.preset is None:
+        return mixture.inverted
+    part = PRESETS[mixture.preset].parts.get(str(task.part))
+    return part.inverted if part else None
 
 
 def _caps(study: Study) -> list[int | None]:

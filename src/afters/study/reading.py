@@ -9,6 +9,7 @@ from afters.data.task import TaskSettings, prepare
 from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.metrics.metric import Metric, notes, objection
 from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS, metric_for
+from afters.study.proportions import inverted_of
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand
 
@@ -37,7 +38,8 @@ def _refuse_a_mean_of_opposites(study: Study, tasks: Iterable[TaskAtHand]) -> No
 
 
 def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool) -> TaskAtHand:
-    prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict)
+    inverted = inverted_of(study, settings)
+    prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict, inverted=inverted)
     declared = prepared.metrics or (("accuracy",) if prepared.choices else ("rouge", "exact_match"))
     metrics = tuple(
         metric_for(

@@ -119,6 +119,10 @@ class MixtureSettings(BaseModel):
     most_shots: int = Field(default=2, ge=1)
     """Such a row has from one to so many of them."""
 
+    inverted: float | None = Field(default=None, ge=0, le=1)
+    """The share of rows that are asked the other way round (for the question, given the answer) where a template has
+    inverted wordings; when not given, the preset's, or that of the wordings."""
+
     @property
     def few_shot_share(self) -> float:
         """The share of rows with solved examples before them."""

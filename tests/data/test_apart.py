@@ -78,7 +78,7 @@ def test_what_does_not_answer_is_stopped_and_the_next_one_is_answered(
 
 
 def test_a_process_that_is_held_up_is_stopped_even_while_a_long_row_is_sent() -> None:
-    apart = Apart(ECHO, seconds=0.5)
+    apart = Apart(ECHO, seconds=3.0)
     assert apart.ask({"text": "a"}) == "a"
     process = apart._process
     assert process is not None

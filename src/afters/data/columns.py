@@ -23,6 +23,23 @@ def to_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.table({name: _joined(name, tables) for name in names})
 
 
+def without_views(table: pa.Table) -> pa.Table:
+    """Return the table with its text in the usual layout: of the newer one, polars', Arrow cannot take rows."""
+    return table.cast(pa.schema([pa.field(field.name, _without_views(field.type)) for field in table.schema]))
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return (pa.list_ if pa.types.is_list(kind) else pa.large_list)(_without_views(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _without_views(field.type)) for field in kind.fields])
+    return kind
+
+
 def as_text(value: object) -> str:
     """Return the value as a template would write it: nothing for null, JSON for lists and objects."""
     if value is None:

@@ -1,4 +1,4 @@
-"""Rows from a file: CSV, JSON, JSON lines or Parquet, each with its number in the file."""
+"""Rows from a file or a saved folder, each with its number where it is from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from afters.data import natural_instructions
-from afters.data.columns import to_table
+from afters.data.arrow import SPLITS, from_ipc, from_saved, is_saved
+from afters.data.columns import to_table, without_views
 from afters.data.formats import Record, csv_rows, json_lines, json_list, refuse_twice
 from afters.errors import DataError, nearest
 from afters.records import SetAside
@@ -25,14 +26,14 @@ from afters.records import SetAside
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The usable rows of one file."""
+    """The usable rows of one file, or of what stands for one."""
 
     table: pa.Table
     file: str
-    """The file's name, as messages show it."""
+    """The file's name, or what else names the rows, as messages show it."""
     numbers: NDArray[np.int64]
     """For each row of `table` its row in the file, counted from 1 as an editor or a spreadsheet shows it: a CSV's
-    header is row 1; JSON lines are counted as lines; the items of a JSON list or a Parquet file from the first."""
+    header is row 1; JSON lines are counted as lines; whatever else as it comes, from the first."""
     set_aside: tuple[SetAside, ...] = ()
 
     @property
@@ -53,7 +54,7 @@ class Rows:
 
 
 def read(path: Path, *, strict: bool = False) -> Rows:
-    """Read every row of a file, whose name says its format; `.gz` after it is unpacked.
+    """Read every row of a file, whose name says its format, or of a split that `datasets` saved; `.gz` is unpacked.
 
     A broken row is set aside, or with `strict` ends the reading. In a CSV, a column of nothing but whole numbers (as
     they are usually written: no `007`) becomes one of integers; every other column stays text. Columns get names that a
@@ -62,6 +63,8 @@ def read(path: Path, *, strict: bool = False) -> Rows:
     Raises:
         DataError: the file is missing, empty, of no known format, damaged as a whole, or has no usable row.
     """
+    if path.is_dir() and is_saved(path):
+        return _whole(from_saved(path), _split_name(path))
     file = path.name
     reader = _reader(path)
     try:
@@ -71,6 +74,22 @@ def read(path: Path, *, strict: bool = False) -> Rows:
         raise DataError("the file is damaged", where=file, expected="a whole gzip file", received=str(error)) from None
     except OSError as error:
         raise DataError("the file cannot be read", where=file, received=error.strerror or str(error)) from None
+
+
+def _split_name(folder: Path) -> str:
+    """Return the name of a saved split, with that of the data set where it is one of several."""
+    several = (folder.parent / SPLITS).is_file()
+    return f"{folder.resolve().parent.name}/{folder.name}" if several else folder.name
+
+
+def _whole(table: pa.Table, file: str) -> Rows:
+    return _named(_numbered(table, file))
+
+
+def _numbered(table: pa.Table, file: str) -> Rows:
+    if not len(table):
+        raise _nothing_usable(file, [])
+    return Rows(without_views(table), file, np.arange(1, len(table) + 1))
 
 
 def _named(rows: Rows) -> Rows:
@@ -94,10 +113,11 @@ def _reader(path: Path) -> Callable[[IO[bytes], str, bool], Rows]:
 def _missing(path: Path) -> DataError:
     expected = f"a file in the folder '{path.resolve().parent.name}'"
     if path.is_dir():
-        return DataError("this is a folder", where=path.name, expected="a file of rows", hint="Name a file in it.")
+        expected = "a file of rows, or a folder that `datasets` saved"
+        return DataError("this is a folder", where=path.name, expected=expected, hint="Name a file in it.")
     if not path.parent.is_dir():
         return DataError("no such file", where=path.name, expected=expected, received="no such folder")
-    guess = nearest(path.name, [entry.name for entry in path.parent.iterdir() if entry.is_file()])
+    guess = nearest(path.name, [entry.name for entry in path.parent.iterdir() if entry.is_file() or is_saved(entry)])
     hint = f"Did you mean '{guess}'?" if guess else "Paths count from the folder of the study."
     return DataError("no such file", where=path.name, expected=expected, received=path.name, hint=hint)
 
@@ -159,12 +179,14 @@ def _read_parquet(stream: IO[bytes], file: str, strict: bool) -> Rows:
     except pa.ArrowException as error:
         received = str(error).splitlines()[0]
         raise DataError("the file is damaged", where=file, expected="a Parquet file", received=received) from None
-    if not len(table):
-        raise _nothing_usable(file, [])
-    return Rows(table, file, np.arange(1, len(table) + 1))
+    return _numbered(table, file)
+
+
+def _read_arrow(stream: IO[bytes], file: str, strict: bool) -> Rows:
+    return _numbered(from_ipc(stream, file), file)
 
 
 READERS: Mapping[str, Callable[[IO[bytes], str, bool], Rows]] = {
     **{".csv": _read_csv, ".tsv": _read_csv, ".json": _read_json, ".jsonl": _read_lines, ".ndjson": _read_lines},
-    **{".parquet": _read_parquet},
+    **{".parquet": _read_parquet, ".arrow": _read_arrow, ".feather": _read_arrow},
 }

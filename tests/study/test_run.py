@@ -13,7 +13,7 @@ import pytest
 from tiny_models import Tiny
 
 from afters.config import study_of
-from afters.errors import RunFolderError
+from afters.errors import DataError, RunFolderError
 from afters.runfolder import RunFolder
 from afters.study.run import run
 from afters.study.settings import Study
@@ -201,6 +201,19 @@ def test_rows_in_are_rows_used_and_rows_set_aside(rows: Path, tiny: Tiny) -> Non
     assert sum(side["read"] for side in counts) == 61
     assert all(side["read"] == side["used"] + side["set_aside"] for side in counts)
     assert sum(entry["count"] for entry in account["set_aside"]) == 1
+
+
+def test_rows_from_python_are_judged_as_those_of_a_file(rows: Path, tiny: Tiny) -> None:
+    settings = study(tiny("t5")).plain()
+    from_file = run(study_of(settings), out=rows / "file", folder=rows)
+    with (rows / "tickets.csv").open(newline="") as file:
+        tables = {"mine": list(csv.DictReader(file))}
+    named = study_of({**settings, "task": [{**settings["task"][0], "source": "table:mine"}]})
+    from_python = run(named, out=rows / "python", tables=tables)
+    assert from_python.headline == from_file.headline
+    assert 'source = "table:mine"' in (rows / "python" / "study.toml").read_text()
+    with pytest.raises(DataError, match="unknown table 'mine'"):
+        run(named, out=rows / "python")
 
 
 def test_two_tasks_are_taught_together_and_judged_apart(rows: Path, tiny: Tiny) -> None:

@@ -11,8 +11,9 @@ from afters.data import conversations
 from afters.data.account import Account
 from afters.data.columns import rows_of
 from afters.data.settings import TaskSettings, template_of
-from afters.data.sources import Rows, read
+from afters.data.sources import Rows, read_named
 from afters.data.split import SIDES, Side, content_of, digest, named_side, side_of
+from afters.data.tables import Tables
 from afters.data.template import Template
 from afters.errors import DataError, InputError, Problems, TemplateError, raise_together, unknown
 from afters.records import SetAside
@@ -26,7 +27,15 @@ class Gathered(NamedTuple):
     keys: Mapping[Side, tuple[str, ...]]
 
 
-def gather(settings: TaskSettings, *, seed: int, folder: Path, account: Account, strict: bool = False) -> Gathered:
+def gather(
+    settings: TaskSettings,
+    *,
+    seed: int,
+    folder: Path,
+    account: Account,
+    strict: bool = False,
+    tables: Tables | None = None,
+) -> Gathered:
     """Read and check everything that a task names, deal out the rows, and count them as read.
 
     Raises:
@@ -36,7 +45,7 @@ def gather(settings: TaskSettings, *, seed: int, folder: Path, account: Account,
     template = None
     with _collecting(problems):
         template = template_of(settings, folder=folder)
-    files = _read(settings, folder=folder, strict=strict, problems=problems)
+    files = _read(settings, folder=folder, strict=strict, tables=tables, problems=problems)
     if template is not None:
         _check(settings, template, files, problems)
     raise_together(list({str(problem): problem for problem in problems}.values()))
@@ -57,11 +66,13 @@ def _collecting(problems: list[InputError]) -> Iterator[None]:
         problems.append(problem)
 
 
-def _read(settings: TaskSettings, *, folder: Path, strict: bool, problems: list[InputError]) -> dict[str, Rows]:
+def _read(
+    settings: TaskSettings, *, folder: Path, strict: bool, tables: Tables | None, problems: list[InputError]
+) -> dict[str, Rows]:
     files = {}
     for part, name in settings.files().items():
         with _collecting(problems):
-            rows = read(folder / name, strict=strict)
+            rows = read_named(name, folder=folder, tables=tables, strict=strict)
             files[part] = (
                 conversations.unfolded(rows, strict=strict) if settings.template == conversations.NAME else rows
             )

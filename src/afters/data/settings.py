@@ -57,7 +57,8 @@ class TaskSettings(BaseModel):
     name: str = Field(min_length=1)
     """What the report calls the task."""
     train: str | None = None
-    """The file of teaching rows (CSV, JSON, JSON lines or Parquet), counted from the study's folder."""
+    """The teaching rows: a file (CSV, JSON, JSON lines, Parquet, Arrow) or a folder that `datasets` saved, counted from
+    the study's folder; or "hub:OWNER/NAME#SUBSET:SPLIT", "sql:SELECT …", or "table:NAME", given from Python."""
     validation: str | None = None
     """The file on which choices are made; without it, a share of the teaching rows is kept back for that."""
     test: str | None = None

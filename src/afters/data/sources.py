@@ -1,4 +1,4 @@
-"""Rows from a file or a saved folder, each with its number where it is from."""
+"""Rows from a file, a saved folder, a hub, a query or Python, each with its number where it is from."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from afters.data import natural_instructions
 from afters.data.arrow import SPLITS, from_ipc, from_saved, is_saved
 from afters.data.columns import to_table, without_views
 from afters.data.formats import Record, csv_rows, json_lines, json_list, refuse_twice
+from afters.data.hub import from_hub
+from afters.data.query import from_query, label
+from afters.data.tables import Tables, from_python
 from afters.errors import DataError, nearest
 from afters.records import SetAside
 
@@ -51,6 +54,23 @@ class Rows:
     def source(self, index: int) -> str:
         """Return where a row is from, as `support.csv:17`."""
         return f"{self.file}:{self.numbers[index]}"
+
+
+def read_named(name: str, *, folder: Path, tables: Tables | None = None, strict: bool = False) -> Rows:
+    """Read the rows that a study names: `hub:…`, `sql:…`, `table:…`, or a path that counts from `folder`.
+
+    `./` before the name of a file keeps it from being taken for one of the others.
+
+    Raises:
+        DataError: there is no such thing, or it has no usable row.
+    """
+    if name.startswith("hub:"):
+        return _whole(from_hub(name), name)
+    if name.startswith("sql:"):
+        return _whole(from_query(name, folder=folder), label(name))
+    if name.startswith("table:"):
+        return _whole(from_python(name, tables or {}), name)
+    return read(folder / name, strict=strict)
 
 
 def read(path: Path, *, strict: bool = False) -> Rows:

@@ -14,6 +14,7 @@ from afters.data.gather import gather
 from afters.data.render import Renderer
 from afters.data.settings import TaskSettings
 from afters.data.split import SIDES, Side, ids_of
+from afters.data.tables import Tables
 from afters.data.template import Template, Wording
 from afters.errors import DataError, InputError
 from afters.records import SetAside
@@ -56,7 +57,13 @@ class Prepared:
 
 
 def prepare(
-    settings: TaskSettings, *, seed: int, folder: Path, strict: bool = False, inverted: float | None = None
+    settings: TaskSettings,
+    *,
+    seed: int,
+    folder: Path,
+    strict: bool = False,
+    inverted: float | None = None,
+    tables: Tables | None = None,
 ) -> Prepared:
     """Read a task's rows, split them by content, set aside what cannot be used, and count everything.
 
@@ -68,7 +75,7 @@ def prepare(
         InputError: a template, a file or a column is wrong (all that are wrong are told together), or a side is empty.
     """
     account = Account()
-    template, rows, keys = gather(settings, seed=seed, folder=folder, account=account, strict=strict)
+    template, rows, keys = gather(settings, seed=seed, folder=folder, account=account, strict=strict, tables=tables)
     account.compare(keys)
     taught = set(keys["train"])
     judged = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tomli_w
 
+from afters.data.tables import Tables
 from afters.errors import RunFolderError, SettingsError
 from afters.model import cache, files
 from afters.model.address import Address, is_address
@@ -50,6 +51,7 @@ def judge(
     *,
     out: Path | str,
     folder: Path | str = ".",
+    tables: Tables | None = None,
     shots: int = 0,
     strict: bool = False,
     tell: Teller | None = None,
@@ -64,6 +66,7 @@ def judge(
         study: whose rows, and how they are asked and scored.
         out: the folder for the answers.
         folder: what relative file names in the study are relative to.
+        tables: the rows that the study names as "table:NAME", by name, as for `run`.
         shots: how many solved teaching rows stand in each prompt.
         strict: stop at the first row that cannot be used, instead of setting it aside.
         tell: who is told how it goes; nobody, when not given.
@@ -79,7 +82,7 @@ def judge(
             f"'{out}' holds a run", expected="a folder for this model alone", hint="Name another --out."
         )
     study = study.model_copy(update={"model": study.model.model_copy(update={"base": model, "tokenizer": None})})
-    tasks = read_tasks(study, folder=Path(folder), strict=strict)
+    tasks = read_tasks(study, folder=Path(folder), tables=tables, strict=strict)
     label = f"shots={shots}" if shots else "asked"
     results = []
     with _model(study, tasks, files_in=Path(folder), tell=told) as asked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from afters.data.tables import Tables
 from afters.data.task import TaskSettings, prepare
 from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.metrics.metric import Metric, notes, objection
@@ -14,13 +15,13 @@ from afters.study.settings import Study
 from afters.study.work import TaskAtHand
 
 
-def read_tasks(study: Study, *, folder: Path, strict: bool) -> list[TaskAtHand]:
+def read_tasks(study: Study, *, folder: Path, strict: bool, tables: Tables | None = None) -> list[TaskAtHand]:
     """Read every task's rows and check every name; all problems are told together."""
     problems: list[InputError] = []
     tasks = []
     for settings in study.tasks:
         with collected(problems):
-            tasks.append(_read_task(study, settings, folder=folder, strict=strict))
+            tasks.append(_read_task(study, settings, folder=folder, strict=strict, tables=tables))
     with collected(problems):
         _refuse_a_mean_of_opposites(study, tasks)
     raise_together(problems)
@@ -37,9 +38,11 @@ def _refuse_a_mean_of_opposites(study: Study, tasks: Iterable[TaskAtHand]) -> No
         )
 
 
-def _read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool) -> TaskAtHand:
+def _read_task(
+    study: Study, settings: TaskSettings, *, folder: Path, strict: bool, tables: Tables | None
+) -> TaskAtHand:
     inverted = inverted_of(study, settings)
-    prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict, inverted=inverted)
+    prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict, inverted=inverted, tables=tables)
     declared = prepared.metrics or (("accuracy",) if prepared.choices else ("rouge", "exact_match"))
     metrics = tuple(
         metric_for(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import tomli_w
 
 from afters.compare.change import compare, with_corrections
+from afters.data.tables import Tables
 from afters.errors import AftersError
 from afters.evaluate import ask
 from afters.metrics.metric import objection
@@ -51,6 +52,7 @@ def run(
     *,
     out: Path | str,
     folder: Path | str = ".",
+    tables: Tables | None = None,
     strict: bool = False,
     tell: Teller | None = None,
     shard: bool = False,
@@ -61,6 +63,8 @@ def run(
         study: what to do.
         out: the run folder; a run of the same study found there is gone on with.
         folder: what relative file names in the study are relative to.
+        tables: the rows that the study names as "table:NAME", by name: a pandas or polars DataFrame, a pyarrow Table,
+            or a list of dicts.
         strict: stop at the first row that cannot be used, instead of setting it aside.
         tell: who is told how it goes; nobody, when not given.
         shard: of several processes, let each hold a share of weights, gradients and moments while it teaches.
@@ -76,6 +80,7 @@ def run(
     work = _open(
         *(study, RunFolder(Path(out)), processes),
         files_in=Path(folder),
+        tables=tables,
         strict=strict,
         tell=tell or Silent(),
         shard=shard,
@@ -132,6 +137,7 @@ def _open(
     processes: Processes,
     *,
     files_in: Path,
+    tables: Tables | None = None,
     strict: bool,
     tell: Teller,
     shard: bool = False,
@@ -141,7 +147,9 @@ def _open(
         check_shards(study, processes=processes.count)
     answers = cache.opened(tell=tell.say)
     with TemporaryDirectory() as draft:
-        tasks, base, prompter, from_scratch = start(study, files_in=files_in, strict=strict, draft=Path(draft))
+        tasks, base, prompter, from_scratch = start(
+            study, files_in=files_in, tables=tables, strict=strict, draft=Path(draft)
+        )
         encode(tasks, prompter, study)
         if from_scratch:
             if processes.first:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from afters.data.tables import Tables
 from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.model import files
 from afters.model.address import is_address
@@ -32,7 +33,7 @@ class Started(NamedTuple):
     from_scratch: bool
 
 
-def start(study: Study, *, files_in: Path, strict: bool, draft: Path) -> Started:
+def start(study: Study, *, files_in: Path, strict: bool, draft: Path, tables: Tables | None = None) -> Started:
     """Read the rows and find the base; of a configuration, write a draft without weights into `draft`.
 
     Raises:
@@ -50,7 +51,7 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path) -> Started
             prompter = prompter_for(base, study)
             check_fit(base, study)
     with collected(problems):
-        tasks = read_tasks(study, folder=files_in, strict=strict)
+        tasks = read_tasks(study, folder=files_in, strict=strict, tables=tables)
     raise_together(problems)
     if plan is not None:
         _write(plan, study.model, tasks, folder=draft)

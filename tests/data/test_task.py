@@ -177,6 +177,29 @@ def test_references_may_be_a_list_in_one_column(tmp_path: Path) -> None:
         prepared(tmp_path, train=rows(0, 5), test=test, references="{{ answrs.text }}")
 
 
+def test_a_reference_column_may_hold_a_list_of_answers(tmp_path: Path) -> None:
+    test: list[Row] = [{"chat": "a", "summaries": ["one", " ", "two"]}, {"chat": "b", "summaries": []}]
+    done = prepared(tmp_path, train=rows(0, 5), test=test, references=("summaries",))
+    assert [example.references for example in done.test] == [("one", "two")]
+    assert reasons(done) == [("test", "empty answer", 1)]
+
+
+def test_references_that_are_an_expression_are_not_those_of_a_wording_that_answers_itself(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'answer = "{{ summary }}"\nreferences = "{{ answers }}"\n'
+        '[[wordings]]\nid = "mood"\nprompt = "{{ chat }} Friendly?"\nanswer = "{{ mood }}"\n'
+        '[[wordings]]\nid = "usual"\nprompt = "{{ chat }}"\n'
+    )
+    train, validation = rows(0, 5, mood="yes"), rows(100, 103, mood="yes")
+    test = rows(200, 201, mood="no", answers=["one", "two"])
+    for wording, references in (("mood", ("no",)), ("usual", ("one", "two"))):
+        done = prepared(
+            tmp_path, train=train, validation=validation, test=test, template="own.toml", judge_wording=wording
+        )
+        assert done.test[0].references == references
+        assert done.test.renderer.shot(test[0], wording=wording).answer == references[0]
+
+
 def test_strict_names_row_column_expected_received_and_the_next_step(tmp_path: Path) -> None:
     train = [*rows(0, 3), {"chat": "x", "summary": ""}]
     with pytest.raises(DataError) as caught:

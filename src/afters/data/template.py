@@ -133,8 +133,8 @@ class Template(BaseModel):
     """The closed set of answers: a list, or an expression that gives one, as `{{ options }}`. A template may use it
     as `choices`: `{{ choices[label] }}`."""
     references: References = ()
-    """Right answers that only judging rows may have: columns, or an expression that gives a list, as
-    `{{ answers.text }}`; without them the answer is the reference."""
+    """Right answers that only judging rows may have: columns, each of one answer or a list of them, or an expression
+    that gives a list, as `{{ answers.text }}`; without them the answer is the reference."""
     cut: str | None = None
     """The column that may be shortened when a prompt is too long."""
     turns: str | None = None
@@ -243,11 +243,11 @@ class Template(BaseModel):
         return _listed("choices", offered, row) if isinstance(offered, str) else offered or ()
 
     def references_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the right answers that the row's reference columns hold; empty ones are none."""
+        """Return the right answers that the row's reference columns hold, one or a list each; empty ones are none."""
         if isinstance(self.references, str):
             found = _listed("references", self.references, row)
         else:
-            found = tuple(as_text(row[name]).strip() for name in self.references)
+            found = tuple(as_text(item).strip() for name in self.references for item in _items(row[name]))
         return tuple(text for text in found if text)
 
     def choices_for(self, wording: Wording | None) -> tuple[str, ...] | str | None:
@@ -362,6 +362,10 @@ class _Text(NamedTuple):
 
     def line_of(self, name: str) -> int:
         return sandbox.line_of(self.text, name, dialect="strict" if self.dialect == "afters" else "lenient")
+
+
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _text_or_none(choices: tuple[str, ...] | str | None) -> str | None:

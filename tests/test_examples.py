@@ -123,7 +123,10 @@ def test_the_readme_is_short() -> None:
     assert len((HOUSE / "README.md").read_text().splitlines()) < 150
 
 
-def test_the_docs_lines_of_python_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_docs_lines_of_python_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for page in sorted((HOUSE / "docs").glob("*.md")):
         for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)):
             script = tmp_path / f"{page.stem}-{number}.py"

@@ -95,6 +95,9 @@ def test_a_classification_is_judged_by_exact_match_and_the_rest_by_rouge_l(tmp_p
     assert prepared(tmp_path).primary == "rougeL"
     written(tmp_path, {**NEW, "Categories": ["Sentiment Analysis"]}, 120, output=["good"])
     assert prepared(tmp_path).primary == "exact_match"
+    # Scored by ROUGE-L in Tk-Instruct's evaluation, however few answers there are.
+    written(tmp_path, {**NEW, "Categories": ["Keyword Tagging"]}, 120, output=["good"])
+    assert prepared(tmp_path).primary == "rougeL"
     written(tmp_path, NEW, 120)
     assert prepared(tmp_path).primary == "exact_match"
     assert prepared(tmp_path, metrics=("chrf",)).metrics == ("chrf",)

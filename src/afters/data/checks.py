@@ -298,29 +298,18 @@ def _most_frequent(labels: Labels, seen: Seen) -> Finding:
 def never_taught(looked: Looked) -> Iterator[Finding]:
     """Find labels that are judged and never taught."""
     taught = looked.labels["train"].counts if looked.labels else {}
-    missing = {
+    missing: dict[Side, list[str]] = {
         side: [label for label in labels.counts if label not in taught]
         for side, labels in looked.labels.items()
         if side != "train"
     }
     if not any(missing.values()):
         return
-    labels = looked.labels
-    shares: dict[Side, Share] = {
-        side: Share(sum(labels[side].counts[label] for label in names), labels[side].counts.total())
-        for side, names in missing.items()
-    }
-    rows = [
-        Instance(looked.seen[side].source(labels[side].first[label]), f"'{_short(label)}'")
-        for side, names in missing.items()
-        for label in names
-    ]
     yield Finding(
         "labels never taught",
         "warns",
         "judged rows have an answer that no teaching row has",
-        _found(shares),
-        tuple(rows[:SHOWN]),
+        *_with_labels(looked, missing, detail=lambda label: f"'{_short(label)}'"),
         "Teach some rows of these labels, or judge without them.",
     )
 
@@ -334,23 +323,13 @@ def labels_alike(looked: Looked) -> Iterator[Finding]:
     for label, _ in counts.most_common():
         usual.setdefault(normalised(label), label)
     odd = {label: usual[normalised(label)] for label in counts if usual[normalised(label)] != label}
-    shares = {
-        side: Share(sum(labels.counts[label] for label in odd), labels.counts.total())
-        for side, labels in looked.labels.items()
-    }
-    rows = [
-        Instance(looked.seen[side].source(position), f"'{_short(label)}' beside '{_short(odd[label])}'")
-        for side, labels in looked.labels.items()
-        for label, position in labels.first.items()
-        if label in odd
-    ]
+    found = {side: [label for label in labels.counts if label in odd] for side, labels in looked.labels.items()}
     if odd:
         yield Finding(
             "labels alike",
             "warns",
             "rows have a label that differs from a more frequent one only in case or white space",
-            _found(shares),
-            tuple(rows[:SHOWN]),
+            *_with_labels(looked, found, detail=lambda label: f"'{_short(label)}' beside '{_short(odd[label])}'"),
             'Write each label in one way, as `answer = "{{ label | lower }}"` does.',
         )
 
@@ -412,6 +391,23 @@ def _set_aside(looked: Looked, chosen: Callable[[str], bool], *, name: str, way_
         alike = [entry for entry in entries if entry["reason"] == reason]
         shares = {entry["side"]: Share(entry["count"], looked.account[entry["side"]]["read"]) for entry in alike}
         yield Finding(name, "warns", f"rows are set aside: {reason}", shares, _named(alike), way_out)
+
+
+def _with_labels(
+    looked: Looked, found: Mapping[Side, Sequence[str]], *, detail: Callable[[str], str]
+) -> tuple[dict[str, Share], tuple[Instance, ...]]:
+    """Return how many rows of each side have one of these labels, and the first row of the first few labels."""
+    counts = {side: looked.labels[side].counts for side in found}
+    shares: dict[Side, Share] = {
+        side: Share(sum(counts[side][label] for label in labels), counts[side].total())
+        for side, labels in found.items()
+    }
+    rows = (
+        Instance(looked.seen[side].source(looked.labels[side].first[label]), detail(label))
+        for side, labels in found.items()
+        for label in labels
+    )
+    return _found(shares), tuple(islice(rows, SHOWN))
 
 
 def _named(entries: Sequence[Mapping[str, Any]]) -> tuple[Instance, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 
+from afters.data.extras import extra
 from afters.errors import DataError
 
 FORM = "hub:OWNER/NAME#SUBSET:SPLIT, where OWNER, #SUBSET and :SPLIT may be missing, and @REVISION may follow NAME"
@@ -25,7 +25,8 @@ def from_hub(name: str) -> pa.Table:
     parts = NAME.fullmatch(name)
     if parts is None:
         raise DataError("this names no data set", where=name, expected=FORM)
-    found = _load(_library(name), parts, name)
+    library = extra("datasets", of="datasets", needed="rows from a hub need the library datasets", where=name)
+    found = _load(library, parts, name)
     if isinstance(found, dict):
         if len(found) > 1:
             raise _several(name, list(found))
@@ -37,14 +38,6 @@ def from_hub(name: str) -> pa.Table:
 def _several(name: str, splits: list[str]) -> DataError:
     expected = "one of " + ", ".join(f"{name}:{split}" for split in splits)
     return DataError("this data set has several splits", where=name, expected=expected)
-
-
-def _library(name: str) -> ModuleType:
-    try:
-        return import_module("datasets")
-    except ImportError:
-        hint = "pip install 'afters[datasets]', or name a file."
-        raise DataError("rows from a hub need the library datasets", where=name, hint=hint) from None
 
 
 def _load(library: ModuleType, parts: re.Match[str], name: str) -> Any:

@@ -37,8 +37,20 @@ EXACT = frozenset(
 )
 """The categories that Tk-Instruct's evaluation scores by exact match (Wang et al. 2022, arXiv:2204.07705)."""
 
+OVERLAP = frozenset(
+    {
+        "Data to Text",
+        "Grammar Error Correction",
+        "Keyword Tagging",
+        "Overlap Extraction",
+        "Question Rewriting",
+        "Title Generation",
+    }
+)
+"""Those that it scores by ROUGE-L. Of the other categories, which only teach there, it says nothing."""
+
 FEW = 10
-"""Different answers in a whole task; with no more than these it is a classification, too."""
+"""Different answers in a whole task of another category; with no more than these it is taken for a classification."""
 
 
 def is_task(value: object) -> bool:
@@ -95,7 +107,10 @@ def fitted(template: Template, path: Path) -> Template:
 def _is_classification(task: Mapping[str, Any]) -> bool:
     outputs = [_texts(instance.get("output")) for instance in task["Instances"] if isinstance(instance, dict)]
     few = len({text for several in outputs for text in several}) <= FEW < len(outputs)
-    return bool(EXACT & set(_texts(task.get("Categories")))) or (few and all(len(several) == 1 for several in outputs))
+    category = next(iter(_texts(task.get("Categories"))), "")
+    if category in EXACT | OVERLAP:
+        return category in EXACT
+    return few and all(len(several) == 1 for several in outputs)
 
 
 def _texts(value: object) -> list[str]:

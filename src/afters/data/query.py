@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import chdir
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 
+from afters.data.extras import extra
 from afters.errors import DataError
 
 PREFIX = "sql:"
@@ -36,7 +36,7 @@ def from_query(name: str, *, folder: Path) -> pa.Table:
         DataError: DuckDB is not there, the text is not one SELECT, or it cannot be answered.
     """
     shown = label(name)
-    duckdb = _library(shown)
+    duckdb = extra("duckdb", of="sql", needed="a query needs the library DuckDB", where=shown)
     text = name.removeprefix(PREFIX)
     try:
         # Its search path looks into the working directory first, where a file of the same name may lie.
@@ -54,14 +54,6 @@ def label(name: str) -> str:
     """Return a query's beginning, as messages and rows name it."""
     line = " ".join(name.split())
     return line if len(line) <= 60 else line[:59] + "…"
-
-
-def _library(where: str) -> ModuleType:
-    try:
-        return import_module("duckdb")
-    except ImportError:
-        hint = "pip install 'afters[sql]', or name a file."
-        raise DataError("a query needs the library DuckDB", where=where, hint=hint) from None
 
 
 def _refuse_all_but_select(duckdb: ModuleType, statements: list[Any], where: str) -> None:

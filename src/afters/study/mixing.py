@@ -17,7 +17,7 @@ from afters.study.work import TaskAtHand
 from afters.train.lessons import Lessons, Places
 
 SPARE = 2
-"""Rows drawn beyond the shots that are wanted: one may say the same as the row that is asked."""
+"""Rows drawn beyond the shots that are wanted: one may be drawn twice, or say the same as the row that is asked."""
 
 
 class Mixed:
@@ -63,8 +63,8 @@ class Mixed:
 
     def _with_shots(self, task: int, row: int, place: int, *, count: int) -> Pair:
         taught = self._tasks[task].train
-        others = stream(self._seed, "shots", place).integers(len(taught), size=count + SPARE).tolist()
-        example = taught.with_solved(row, others, count=count)
+        drawn = stream(self._seed, "shots", place).integers(len(taught), size=count + SPARE).tolist()
+        example = taught.with_solved(row, [*dict.fromkeys(drawn)], count=count)
         return Pair(self._prompter.prompt(example).ids, self._prompter.taught(example), task)
 
     def _counts(self, places: Places) -> NDArray[np.int64]:

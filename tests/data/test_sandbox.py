@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
 
+from afters import bounded
 from afters.data import sandbox
 from afters.errors import TemplateError
 
@@ -116,3 +118,34 @@ def test_the_strict_dialect_has_none_of_the_lenient_names() -> None:
     assert sandbox.columns("{{ zip(x, y) | choice }}", dialect="lenient") == {"x", "y"}
     with pytest.raises(TemplateError):
         sandbox.columns("{{ x | choice }}")
+
+
+VALUES = ["a", " b\n", "{{ x }}", "1" * 200, "", 0, 7, -3, True, False, 1.0, 1.5, None, ["c", 1], {"e": 2}]
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ x }}", " {{ x }}{{ y }} ", "a {{- x -}} b", "{# no #}{% raw %}{{ y }}{% endraw %}", "c"]
+)
+@pytest.mark.parametrize("dialect", ["strict", "lenient"])
+def test_words_and_columns_are_put_together_as_jinja_would(text: str, dialect: sandbox.Dialect) -> None:
+    for x, y in product(VALUES, VALUES):
+        written = sandbox._rendered(text, {"x": x, "y": y}, dialect=dialect, seed=0)
+        assert sandbox.render(text, {"x": x, "y": y}, dialect=dialect) == (
+            written if dialect == "lenient" else written.strip()
+        )
+
+
+def test_what_is_remembered_of_short_values_tells_alike_ones_apart() -> None:
+    text = "{{ x ~ '' }}"
+    for _ in range(2):
+        assert [sandbox.render(text, {"x": value}) for value in (1, True, 1.0, "1", 0, False, ("1",))] == (
+            ["1", "True", "1.0", "1", "0", "False", "('1',)"]
+        )
+        with pytest.raises(TemplateError):
+            sandbox.render(text, {"y": 1})
+
+
+def test_a_text_of_words_and_columns_has_an_end_too() -> None:
+    with pytest.raises(TemplateError) as caught:
+        sandbox.render("{{ x }}{{ x }}", {"x": "a" * bounded.LONGEST})
+    assert "characters" in str(caught.value)

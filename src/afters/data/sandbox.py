@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jinja2
 from jinja2 import meta, nodes
@@ -25,6 +25,9 @@ from afters.data.apart import Apart, serve
 from afters.errors import TemplateError
 
 Dialect = Literal["strict", "lenient"]
+
+SHORT = 100
+"""Characters, or choices: of what is not longer, it is worth remembering what a template made."""
 
 RENDERER = "1"
 """To be raised when the same template and row come to another text; part of a Dataset's fingerprint."""
@@ -76,9 +79,18 @@ def _environment(dialect: Dialect) -> bounded.Environment:
     return environment
 
 
+class _Read(NamedTuple):
+    """A template that has been checked."""
+
+    tree: nodes.Template
+    template: jinja2.Template
+    """What renders it."""
+    pieces: tuple[tuple[str, str], ...] | None
+    """Where it is only words and columns: each piece's words, and the column behind them; the last has none."""
+
+
 @lru_cache(maxsize=512)
-def _checked(text: str, dialect: Dialect) -> tuple[nodes.Template, jinja2.Template]:
-    """Return the tree of a template, and what renders it."""
+def _checked(text: str, dialect: Dialect) -> _Read:
     try:
         tree, template = _environment(dialect).read(text)
     except jinja2.TemplateSyntaxError as error:
@@ -86,7 +98,21 @@ def _checked(text: str, dialect: Dialect) -> tuple[nodes.Template, jinja2.Templa
         raise TemplateError("the template is broken", where=where, expected=expected, received=error.message) from None
     for problem in _refusals(tree, dialect):
         raise problem
-    return tree, template
+    return _Read(tree, template, _pieces(tree, known=_environment(dialect).globals))
+
+
+def _pieces(tree: nodes.Template, *, known: Container[str]) -> tuple[tuple[str, str], ...] | None:
+    parts = [part for node in tree.body for part in (node.nodes if isinstance(node, nodes.Output) else [node])]
+    pieces, words = list[tuple[str, str]](), ""
+    for part in parts:
+        if isinstance(part, nodes.TemplateData):
+            words += part.data
+        elif isinstance(part, nodes.Name) and part.name not in known:
+            pieces.append((words, part.name))
+            words = ""
+        else:
+            return None
+    return (*pieces, (words, ""))
 
 
 @lru_cache(maxsize=512)
@@ -96,13 +122,13 @@ def columns(text: str, *, dialect: Dialect = "strict") -> frozenset[str]:
     Raises:
         TemplateError: the template is broken or reaches for more than its row; `where` is only the line.
     """
-    tree, _ = _checked(text, dialect)
+    tree = _checked(text, dialect).tree
     return frozenset(meta.find_undeclared_variables(tree)) - set(_environment(dialect).globals)
 
 
 def line_of(text: str, name: str, *, dialect: Dialect = "strict") -> int:
     """Return the line of the template in which a name stands first."""
-    tree, _ = _checked(text, dialect)
+    tree = _checked(text, dialect).tree
     return min((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), default=1)
 
 
@@ -114,9 +140,38 @@ def render(text: str, row: Mapping[str, Any], *, dialect: Dialect = "strict", se
     Raises:
         TemplateError: the template is broken, fails on this row, writes or does too much.
     """
+    pieces = _checked(text, dialect).pieces
+    written = None if pieces is None else _put_together(pieces, row)
     if dialect == "lenient":
-        return _strangers.ask({"text": text, "row": row, "seed": seed})
-    return _rendered(text, row, dialect=dialect, seed=seed)
+        return _strangers.ask({"text": text, "row": row, "seed": seed}) if written is None else written
+    if written is None:
+        few = [(name, type(row[name]), row[name]) for name in columns(text) if name in row]
+        if all(kind in (int, bool) or (kind in (str, tuple) and len(value) < SHORT) for _, kind, value in few):
+            written = _remembered(text, tuple(few))
+        else:
+            written = _rendered(text, row, dialect=dialect, seed=seed)
+    return written.strip()
+
+
+@lru_cache(maxsize=4096)
+def _remembered(text: str, few: tuple[tuple[str, type, Any], ...]) -> str:
+    """Return what a template says of a few short values, as labels are: there are only so many of them."""
+    return _rendered(text, {name: value for name, _, value in few}, dialect="strict", seed=0)
+
+
+def _put_together(pieces: Sequence[tuple[str, str]], row: Mapping[str, Any]) -> str | None:
+    """Return words and columns one behind the other; None where Jinja has to see to it.
+
+    That is ten times as fast as Jinja, and most wordings are no more.
+    """
+    written = []
+    for words, column in pieces[:-1]:
+        said = row.get(column)
+        if type(said) is not str:  # missing, null, a number, a list
+            return None
+        written += [words, said]
+    written.append(pieces[-1][0])
+    return together if len(together := "".join(written)) <= bounded.LONGEST else None
 
 
 def serve_strangers() -> None:
@@ -128,13 +183,11 @@ _strangers = Apart("from afters.data.sandbox import serve_strangers; serve_stran
 
 
 def _rendered(text: str, row: Mapping[str, Any], *, dialect: Dialect, seed: int) -> str:
-    _, template = _checked(text, dialect)
     _chance.seed, _chance.drawn = seed, 0
     try:
-        written = bounded.write(template, _own(row))
+        return bounded.write(_checked(text, dialect).template, _own(row))
     except Exception as error:  # a template may fail in any way that Python can
         raise TemplateError("the template fails on this row", received=bounded.told(error)) from None
-    return written if dialect == "lenient" else written.strip()
 
 
 def value(text: str, row: Mapping[str, Any]) -> Any:

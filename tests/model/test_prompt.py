@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from real_tokenizers import gpt2, llama_2
 from tiny_models import KINDS, Kind, Tiny
 from transformers import AutoTokenizer
 
@@ -261,3 +265,35 @@ def test_free_text_has_only_its_familys_control_tokens_before_it(tiny: Tiny, kin
     names = made.tokenizer.convert_ids_to_tokens(made.prompt(example("")).ids)
     before = {"t5": ["</s>"], "bart": ["<s>", "</s>"], "llama": ["<s>"]}
     assert names == before.get(kind.removesuffix("-untied"), [made.tokenizer.convert_ids_to_tokens(made.end_ids[0])])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_that_were_read_ahead_are_encoded_as_each_by_itself(tiny: Tiny, kind: Kind) -> None:
+    hostile = "".join(CONTROLS) + " Über 3 Pakete"
+    rows = [
+        example(),
+        example(hostile, system=hostile, shots=(Shot(hostile, hostile),), choices=("yes", hostile)),
+        example("The parcel is late.", objective="continuation", draw=3),
+        example(""),
+    ]
+    together, alone = prompter(tiny, kind), prompter(tiny, kind)
+    together.read_ahead(rows)
+    for row in rows:
+        assert together.prompt(row) == alone.prompt(row)
+        assert together.taught(row) == alone.taught(row)
+        assert together.choices(row) == alone.choices(row)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("tokenizer", [gpt2, llama_2])
+def test_real_tokenizers_encode_rows_together_as_each_by_itself(
+    tokenizer: Callable[[Path], Any], data_folder: Path
+) -> None:
+    lines = (data_folder / "samsum" / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [replace(example(row["dialogue"]), references=(row["summary"],)) for row in map(json.loads, lines)]
+    together, alone = (
+        Prompter(tokenizer(data_folder), encoder_decoder=False, max_prompt_tokens=WIDE) for _ in range(2)
+    )
+    together.read_ahead(rows)
+    assert [together.prompt(row).ids for row in rows] == [alone.prompt(row).ids for row in rows]
+    assert [together.taught(row) for row in rows] == [alone.taught(row) for row in rows]

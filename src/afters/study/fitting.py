@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,9 @@ from afters.study.work import Measured, TaskAtHand
 
 if TYPE_CHECKING:
     from afters.model.prompt import EncodedPrompt, Prompter
+
+TOGETHER = 256
+"""Rows that meet the tokenizer at once."""
 
 NAMED = 3
 """Rows that a message names; the others are counted."""
@@ -112,7 +116,7 @@ def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
     from afters.train.lessons import Pairs
 
     task.pairs, taught = Pairs(), _Fitted()
-    for position, example in enumerate(task.train):
+    for position, example in enumerate(_ahead(task.train, prompter)):
         row = _read(example, "train", prompter, may_cut=task.too_long == "cut", answers=True)
         taught.add(position, row)
         if isinstance(row, Read):
@@ -140,9 +144,17 @@ def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
 def _judged(task: TaskAtHand, side: Side, rows: Dataset, prompter: Prompter, *, answers: bool) -> _Fitted:
     """Read the rows of a judging side; they are cut like taught ones, and never left out."""
     fitted = _Fitted()
-    for position, example in enumerate(rows):
+    for position, example in enumerate(_ahead(rows, prompter)):
         fitted.add(position, _read(example, side, prompter, may_cut=task.too_long != "error", answers=answers))
     return fitted
+
+
+def _ahead(rows: Iterable[Example], prompter: Prompter) -> Iterator[Example]:
+    """Yield the rows, after the prompter has read so many of them together."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, TOGETHER)):
+        prompter.read_ahead(batch)
+        yield from batch
 
 
 def _read(example: Example, side: Side, prompter: Prompter, *, may_cut: bool, answers: bool) -> Read | Long:

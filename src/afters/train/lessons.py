@@ -13,6 +13,9 @@ from afters.model.network import Ids, Pair
 
 Places = NDArray[np.int64]
 
+TWO_BYTES = 2**16 - 1
+"""The greatest token id that fits into two bytes."""
+
 
 class Lessons(Protocol):
     """Rows to teach; which one stands at a place never changes."""
@@ -37,18 +40,20 @@ class Lessons(Protocol):
 
 
 class Pairs(Sequence[Pair]):
-    """Rows in four bytes a token; as Lessons, each pass has every row once."""
+    """Rows in two bytes a token, or four where a vocabulary needs them; as Lessons, each pass has every row once."""
 
     tasks: tuple[str, ...] = ()
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
-        self._ids, self._ends = array("I"), array("Q", [0])
+        self._ids, self._ends = array("H"), array("Q", [0])
         for pair in pairs:
             self.append(pair.prompt, pair.answer)
 
     def append(self, prompt: Ids, answer: Ids) -> None:
         """Add a row."""
         for ids in (prompt, answer):
+            if self._ids.typecode == "H" and max(ids, default=0) > TWO_BYTES:
+                self._ids = array("I", self._ids)
             self._ids.extend(ids)
             self._ends.append(len(self._ids))
 

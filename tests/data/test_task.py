@@ -150,6 +150,11 @@ def test_references_are_the_judging_sides_and_the_answer_stands_in(tmp_path: Pat
         prepared(tmp_path, train=rows(0, 5), references=("summry1",))
 
 
+def test_only_the_columns_that_are_shown_or_answer_are_kept(tmp_path: Path) -> None:
+    done = prepared(tmp_path, train=rows(0, 5, notes="not shown", date=3), cut="chat")
+    assert set(done.train.rows.table.column_names) == {"chat", "summary"}
+
+
 def test_teaching_asks_all_wordings_and_judging_the_usual_one_with_its_references(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(
         'answer = "{{ summary }}"\nreferences = ["one", "two"]\n'

@@ -53,7 +53,8 @@ def gather(
     account.notes += template.notes
     rows = _dealt(settings, files, asked=template.asked_columns(), seed=seed, account=account)
     keys = {side: tuple(_keys(rows[side], template.asked_columns())) for side in SIDES}
-    return Gathered(template, rows, keys)
+    used = [*template.used_columns(), *filter(None, [template.cut])]
+    return Gathered(template, {side: rows[side].only(used) for side in SIDES}, keys)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -50,6 +50,11 @@ class Rows:
         """Return only the rows at these positions; what was set aside stays behind."""
         chosen = np.asarray(positions, np.int64)
         return Rows(self.table.take(chosen), self.file, self.numbers[chosen])
+
+    def only(self, columns: Iterable[str]) -> Rows:
+        """Return the rows without their other columns."""
+        there = [name for name in self.table.column_names if name in set(columns)]
+        return replace(self, table=self.table.select(there)) if there else self
 
     def source(self, index: int) -> str:
         """Return where a row is from, as `support.csv:17`."""

@@ -71,6 +71,8 @@ class Example:
     system: str = ""
     """What a chat model is told first."""
     shots: tuple[Shot, ...] = ()
+    turns: int = 0
+    """How many of the shots, the last ones, were said before this question in the same conversation."""
     cuttable: tuple[int, int] | None = None
     """The span of `prompt` that may be shortened when the prompt is too long; None: nothing may be."""
     choices: tuple[str, ...] = ()

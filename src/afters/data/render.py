@@ -43,6 +43,7 @@ class Renderer:
         if not content or not asked.prompt:
             raise DataError("empty prompt", where=self._asked[0] if self._asked else None, expected="something to ask")
         references = self._references(row, wording, asked)
+        turns = self._turns(row)
         return Example(
             id=id,
             task=self.task,
@@ -52,7 +53,8 @@ class Renderer:
             prompt=asked.prompt,
             references=references,
             system=asked.system,
-            shots=(*shots, *self._turns(row)),
+            shots=(*shots, *turns),
+            turns=len(turns),
             cuttable=self._cuttable(row, asked.prompt),
             choices=_choices(asked.choices, references[0]),
             group=id,

@@ -117,16 +117,22 @@ class Prompter:
         yield from (example.references[0], *example.choices)
 
     def prompt(self, example: Example) -> EncodedPrompt:
-        """Encode the prompt; whole shots are dropped, last first, then the cuttable span is cut, until it fits."""
+        """Encode the prompt; whole shots are dropped, then the cuttable span is cut, until it fits.
+
+        Solved examples go first, the last of them first; then what was said before the question, the oldest first.
+        """
         if example.objective != "answer":
             return self._of_text(example).prompt
         if not (example.prompt or example.system or example.shots):
             around = (*self._before, *self._after) if self.encoder_decoder else self._before
             return EncodedPrompt(around or self.end_ids[:1], 0, 0)
-        for shots in range(len(example.shots), -1, -1):
-            ids = self._encode(example, example.prompt, example.shots[:shots])
+        solved = len(example.shots) - example.turns
+        fewer = [example.shots[:kept] + example.shots[solved:] for kept in range(solved, -1, -1)]
+        fewer += [example.shots[kept:] for kept in range(solved + 1, len(example.shots) + 1)]
+        for shots in fewer:
+            ids = self._encode(example, example.prompt, shots)
             if len(ids) <= self.max_prompt_tokens:
-                return EncodedPrompt(ids, shots, 0)
+                return EncodedPrompt(ids, len(shots), 0)
         return self._cut(example, excess=len(ids) - self.max_prompt_tokens)
 
     def taught(self, example: Example) -> tuple[int, ...]:

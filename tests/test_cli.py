@@ -345,7 +345,8 @@ def test_a_run_killed_in_training_and_in_judging_comes_to_the_same_verdict(folde
         process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
         wait_for(folder / "killed", pattern=mark)
         process.kill()
-        assert process.wait(60) == -signal.SIGKILL
+        # From the last mark on there is little left to do: on a busy machine it may be done before the signal comes.
+        assert process.wait(60) == -signal.SIGKILL or mark == "model/config.json"
     assert afters(folder, "run", "study.toml", "--out", "killed", *changes).returncode == 0
     assert (folder / "killed" / "verdict.json").read_bytes() == (folder / "whole" / "verdict.json").read_bytes()
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from afters.data.checks import CHECKS, Finding, by_severity, check, look_at
 from afters.data.dataset import Dataset
 from afters.data.split import NORMALISER, SIDES, Side
+from afters.data.tables import Tables
 from afters.report.export import finding_plain, preview_json
 from afters.report.inert import inert
 from afters.report.terminal import print_checks
@@ -91,14 +92,14 @@ class Previewed:
         }
 
 
-def preview(study: Study, *, folder: Path, strict: bool = False) -> Previewed:
-    """Read, encode and check all rows of a study.
+def preview(study: Study, *, folder: Path, strict: bool = False, tables: Tables | None = None) -> Previewed:
+    """Read, encode and check all rows of a study; arguments are those of `run`.
 
     Raises:
         InputError: everything that a run would find wrong before it loads the model.
     """
     with TemporaryDirectory() as draft:
-        tasks, _, prompter, _ = start(study, files_in=folder, strict=strict, draft=Path(draft))
+        tasks, _, prompter, _ = start(study, files_in=folder, strict=strict, draft=Path(draft), tables=tables)
     encode(tasks, prompter, study)
     return Previewed(study, prompter, tuple(_checked(task, prompter, study) for task in tasks))
 

@@ -114,3 +114,11 @@ def test_what_was_measured_is_one_number_for_each_row_used(tmp_path: Path, side:
     told = previewed(tmp_path, rows={"train": [("Is it late?", "yes"), (LONG, "no")]}, too_long="drop", cut=None)
     task = told.tasks[0].task
     assert {len(one) for one in task.measured[side]} == {len(task.sides[side])}  # type: ignore[index]
+
+
+def test_rows_from_python_are_previewed() -> None:
+    rows = [{"message": f"Where is order {number}?", "reply": f"At {number % 5}."} for number in range(60)]
+    task = {"name": "chats", "source": "table:chats", "wordings": ["{{ message }}"], "answer": "{{ reply }}"}
+    study = study_of({"name": "chats", "task": [{**task, "metrics": ["exact_match"]}]})
+    told = preview(study, folder=Path(), tables={"chats": rows})
+    assert sum(len(side) for side in told.tasks[0].task.sides.values()) == 60

@@ -104,7 +104,13 @@ def run(
 
 
 def follow(
-    study: Study, *, out: Path | str, folder: Path | str = ".", strict: bool = False, shard: bool = False
+    study: Study,
+    *,
+    out: Path | str,
+    folder: Path | str = ".",
+    tables: Tables | None = None,
+    strict: bool = False,
+    shard: bool = False,
 ) -> None:
     """Teach and ask as the first process of a run says, in another that torchrun has started; write nothing.
 
@@ -115,7 +121,12 @@ def follow(
 
     processes = join()
     work = _open(
-        *(study, RunFolder(Path(out)), processes), files_in=Path(folder), strict=strict, tell=Silent(), shard=shard
+        *(study, RunFolder(Path(out)), processes),
+        files_in=Path(folder),
+        tables=tables,
+        strict=strict,
+        tell=Silent(),
+        shard=shard,
     )
     models = {"base": functools.cache(lambda: base_model(work)), "tuned": functools.cache(lambda: tuned_model(work))}
     while "end" not in (said := processes.told()):

@@ -116,6 +116,11 @@ class Dataset(Sequence[Example]):
             raise DataError("too few shots", where=f"task '{self.task}'", expected=expected, received=str(len(found)))
         return replace(self, solved=found, shots=count)
 
+    def in_wording(self, name: str) -> Dataset:
+        """Return the same judged rows, asked in the wording of that id."""
+        assert self.side != "train" and not self.shots, "taught rows and shots have wordings of their own"
+        return replace(self, renderer=replace(self.renderer, judge_wording=name))
+
     def with_solved(self, position: int, others: Sequence[int], *, count: int) -> Example:
         """Return the Example at a position with up to `count` of the rows at `others` solved before it.
 

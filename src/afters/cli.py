@@ -363,6 +363,7 @@ def _tell_scores(judged: Judged, folder: Path, *, json: bool) -> None:
     """Print what a model that was only asked has scored."""
     from rich.console import Console
 
+    from afters.report.every_wording import asked_table
     from afters.report.findings import score_table
     from afters.report.numbers import count
     from afters.report.terminal import print_scores
@@ -373,6 +374,10 @@ def _tell_scores(judged: Judged, folder: Path, *, json: bool) -> None:
         tables = [
             score_table([one], primary=judged.primary[one.task], caption=f"{one.task}: {count(len(one.cases), 'Case')}")
             for one in judged.results
+        ]
+        tables += [
+            asked_table(asked, task=task, primary=judged.primary[task], decides=next(iter(asked)))
+            for task, asked in judged.wordings.items()
         ]
         print_scores(tables, Console(), folder=folder)
 

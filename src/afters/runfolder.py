@@ -29,6 +29,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from afters.compare.wordings import Wordings
 from afters.errors import RunFolderError
 from afters.metrics.table import metric_for
 from afters.records import Case, Comparison, Example, Prediction, Result, Row, Score, Shot
@@ -36,6 +37,19 @@ from afters.report.told import Told
 
 LONE_SURROGATES = "backslashreplace"
 """A lone surrogate, which JSON can bring and UTF-8 cannot hold, is written as its escape; JSON reads that back."""
+
+
+_IN_WORDING = " wording="
+
+
+def label_in(wording: str, *, label: str) -> str:
+    """Return the label of what was asked like `label`, in another wording than the one that decides."""
+    return label + _IN_WORDING + wording
+
+
+def is_in_other_wording(label: str) -> bool:
+    """Tell whether a Result of that label was asked in another wording than the one that decides."""
+    return _IN_WORDING in label
 
 
 class RunFolder:
@@ -186,18 +200,22 @@ class RunFolder:
         """Return the lines of the training log."""
         return [json.loads(line) for line in _whole_lines(self.train / "steps.jsonl")]
 
-    def told(self, comparisons: Sequence[Comparison] = ()) -> Told:
-        """Return all that a report may tell; the comparisons are read from the verdict when they are not given."""
+    def told(self, comparisons: Sequence[Comparison] = (), *, wordings: Sequence[Wordings] = ()) -> Told:
+        """Return all that a report may tell; what was compared is read from the verdict when it is not given."""
         if not comparisons:
-            comparisons = [Comparison(**_with_tuples(one)) for one in self.read_json("verdict.json")["comparisons"]]
+            verdict = self.read_json("verdict.json")
+            comparisons = [Comparison(**_with_tuples(one)) for one in verdict["comparisons"]]
+            wordings = [Wordings.read(one) for one in verdict.get("wordings", [])]
         making, data = self.read_json("making.json"), self.read_json("data.json")
         results = [one for labels in self.results().values() for one in labels.values()]
-        shown = sorted((one for one in results if not one.label.startswith("validation")), key=_place)
+        shown = [one for one in results if not one.label.startswith("validation")]
+        shown = sorted((one for one in shown if not is_in_other_wording(one.label)), key=_place)
         primary = making["primary"][comparisons[0].task]
         return Told(
             name=tomllib.loads((self.path / "study.toml").read_text(encoding="utf-8"))["name"],
             results=tuple(shown),
             comparisons=tuple(comparisons),
+            wordings=tuple(wordings),
             primary=primary,
             metric=metric_for(primary),
             steps=tuple(self.steps()),
@@ -214,7 +232,9 @@ class RunFolder:
         asked: dict[str, float] = {}
         for one in results:
             seconds = sum(answer.seconds for case in one.cases for answer in case.predictions)
-            asked[f"{one.label}_seconds"] = asked.get(f"{one.label}_seconds", 0.0) + seconds
+            label, other, _ = one.label.partition(_IN_WORDING)
+            stage = f"{label}, in the other wordings_seconds" if other else f"{label}_seconds"
+            asked[stage] = asked.get(stage, 0.0) + seconds
         known = sum(answer.from_cache for one in results for case in one.cases for answer in case.predictions)
         from_cache = {"answers_from_cache": float(known)} if known else {}
         return asked | {"training_seconds": sum(step["seconds"] for step in self.steps())} | from_cache

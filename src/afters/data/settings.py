@@ -112,6 +112,9 @@ class TaskSettings(BaseModel):
     left out."""
     judge_wording: str | None = None
     """The id of the wording that judging asks; the first one when left out. Wordings given here are called 1, 2, …"""
+    judge_all_wordings: bool = False
+    """Judge in the other wordings too, before and after and without solved examples, for as many times the asking: each
+    has its own score, and the spread among them is shown. The verdict stays with the wording that judging asks."""
     train_limit: int | None = Field(None, ge=1)
     """Teach with at most so many rows, chosen by chance."""
     validation_limit: int | None = Field(None, ge=1)
@@ -152,7 +155,7 @@ class TaskSettings(BaseModel):
     def _has_a_text_alone(self) -> TaskSettings:
         if self.text is None or not self.text.isidentifier():
             raise ValueError(f"the objective {self.objective} needs `text`, the name of a column of texts")
-        asks = ("template", "wordings", "answer", "choices", "references", "cut", "judge_wording")
+        asks = ("template", "wordings", "answer", "choices", "references", "cut", "judge_wording", "judge_all_wordings")
         if given := [name for name in asks if getattr(self, name)]:
             raise ValueError(f"the objective {self.objective} asks nothing, so it takes no `{given[0]}`")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from afters.report.blocks import Document, Section
+from afters.report.every_wording import wordings
 from afters.report.findings import BETTER, also, comparisons, finding, glance, scores
 from afters.report.glossary import glossary
 from afters.report.judged import judged_rows
@@ -18,6 +19,7 @@ SECTIONS = (
     glance,
     scores,
     comparisons,
+    wordings,
     judged_rows,
     training,
     lengths,
@@ -48,7 +50,7 @@ def compared(told: Told) -> Document:
 
 def _document(told: Told, parts: Sequence[Callable[[Told], Section]]) -> Document:
     first = told.headline
-    sections = tuple(part(told) for part in parts)
+    sections = tuple(section for part in parts if (section := part(told)).blocks)
     subtitle = (
         f"Task {first.task}, {count(first.cases, 'judged row')}. "
         f"Primary score: {first.metric}, {BETTER[first.direction]}."

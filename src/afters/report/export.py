@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from afters.compare.wordings import spread
 from afters.data.checks import Finding
 from afters.data.split import NORMALISER
 from afters.records import Result, Score
@@ -24,7 +25,7 @@ SCORES = "afters.scores/1"
 
 PREVIEW = "afters.preview/1"
 
-CARD_SECTIONS = ("scores", "comparisons", "set-aside", "not-measured", "settings", "signatures")
+CARD_SECTIONS = ("scores", "comparisons", "wordings", "set-aside", "not-measured", "settings", "signatures")
 """What of the document a model card tells: no rows, because a card is published and rows are the company's."""
 
 
@@ -44,16 +45,28 @@ def verdict_json(told: Told) -> str:
     }
     if shares := taught(told.steps):
         found["taught"] = [share._asdict() for share in shares]
+    if told.wordings:
+        found["wordings"] = [one.plain() for one in told.wordings]
     return _json(found)
 
 
-def scores_json(study: str, model: str, results: Iterable[Result], *, primary: Mapping[str, str]) -> str:
+def scores_json(
+    study: str,
+    model: str,
+    results: Iterable[Result],
+    *,
+    primary: Mapping[str, str],
+    wordings: Mapping[str, Mapping[str, Result]],
+) -> str:
     """Return the scores of a model that was only asked, as JSON of schema `afters.scores/1`; numbers as above.
 
-    `primary` names each task's score that decides.
+    `primary` names each task's score that decides; `wordings` has, for tasks judged in all wordings, each one's Result.
     """
     scores = [_score(score, result=result) for result in results for score in result.scores]
-    return _json({"schema": SCORES, "study": study, "model": model, "primary": dict(primary), "scores": scores})
+    found = {"schema": SCORES, "study": study, "model": model, "primary": dict(primary), "scores": scores}
+    if wordings:
+        found["wordings"] = [_wordings(task, asked, primary=primary[task]) for task, asked in wordings.items()]
+    return _json(found)
 
 
 def preview_json(study: str, tasks: Iterable[Mapping[str, Any]], *, spoilt: bool) -> str:
@@ -86,12 +99,20 @@ def model_card(told: Told, *, base: str) -> str:
     head += [f"# {_plain(document.title)}", "", f"Tuned from {_plain(base)}. {_plain(document.subtitle)}", ""]
     findings = (document.headline, *document.also)
     said = [line for found in findings for line in (f"**{found.word}.** {_plain(found.sentence)}", "")]
-    sections = [line for id in CARD_SECTIONS for line in _section(document.section(id))]
+    told_of = (section for section in document.sections if section.id in CARD_SECTIONS)
+    sections = [line for section in told_of for line in _section(section)]
     return "\n".join(head + said + sections)
 
 
 def _score(score: Score, *, result: Result) -> dict[str, Any]:
     return {"result": result.label, "task": result.task, **asdict(score)}
+
+
+def _wordings(task: str, asked: Mapping[str, Result], *, primary: str) -> dict[str, Any]:
+    scores = {wording: result.score(primary) for wording, result in asked.items()}
+    each = [{"wording": wording, **_score(score, result=asked[wording])} for wording, score in scores.items()]
+    found = spread(score.value for score in scores.values())
+    return {"task": task, "metric": primary, "decides": next(iter(asked)), "each": each, "spread": found._asdict()}
 
 
 def _steady(value: Any) -> Any:

@@ -47,11 +47,13 @@ def print_document(document: Document, console: Console, *, page: Path | str | N
     say.line(f"{document.title}. {document.subtitle}", style="dim")
     for finding in (document.headline, *document.also):
         say.finding(finding)
-    for section in ("scores", "comparisons", *(["training"] if page is not None else [])):
-        for block in document.section(section).blocks:
+    for section in document.sections:
+        if section.id not in ("scores", "comparisons", "wordings", *(["training"] if page is not None else [])):
+            continue
+        for block in section.blocks:
             if isinstance(block, Table):
-                say.table(block, notes=section == "comparisons")
-            elif isinstance(block, Paragraph) and section == "comparisons":
+                say.table(block, notes=section.id in ("comparisons", "wordings"))
+            elif isinstance(block, Paragraph) and section.id in ("comparisons", "wordings"):
                 say.line(block.text)
     if page is None:
         say.points(document.section("not-measured"))

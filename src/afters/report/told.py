@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from afters.compare.wordings import Wordings
 from afters.metrics.metric import Metric
 from afters.records import Comparison, Result
 
@@ -24,6 +25,8 @@ class Told:
     """The name of the primary score, as `rouge1`."""
     metric: Metric
     """The metric that gives the primary score; turns the row of one Case into this Case's score."""
+    wordings: tuple[Wordings, ...] = ()
+    """For each task that was judged in all its wordings, the primary score in each of them."""
     steps: tuple[Mapping[str, Any], ...] = ()
     """The training log: `step`, `rows`, `loss`, `learning_rate`, `gradient_norm`, `seconds`; some lines have
     `validation`, and of several tasks `tasks`: of each its `rows`, answer `tokens` and `loss`."""

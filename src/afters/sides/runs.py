@@ -9,7 +9,7 @@ from typing import Any
 
 from afters.errors import RunFolderError, unknown
 from afters.records import Result
-from afters.runfolder import RunFolder
+from afters.runfolder import RunFolder, is_in_other_wording
 from afters.sides.side import Declared
 
 
@@ -52,7 +52,8 @@ class RunSide:
 
 def _usual(folder: RunFolder) -> str:
     """Return the label that is meant where none is named."""
-    labels = {label for labels in folder.read_json("results/index.json").values() for label in labels}
+    every = {label for labels in folder.read_json("results/index.json").values() for label in labels}
+    labels = {label for label in every if not is_in_other_wording(label)}
     return labels.pop() if len(labels) == 1 else "after"
 
 

@@ -18,7 +18,7 @@ from afters.metrics.metric import Metric
 from afters.model import files
 from afters.model.protocol import LanguageModel
 from afters.records import Result
-from afters.runfolder import RunFolder
+from afters.runfolder import RunFolder, label_in
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand, Teller, Work
 
@@ -35,10 +35,15 @@ class Errand:
     task: str
     side: Literal["test", "validation"]
     shots: int
+    wording: str | None = None
+    """Which other wording asks, where it is not the one that decides."""
 
 
 AskedLater = Callable[[], LanguageModel]
 """Gives the model when it is called."""
+
+Worded = dict[str, Result]
+"""Results of one model on the same rows, by the wording that asked."""
 
 
 def ask_before(work: Work, task: TaskAtHand, base: AskedLater) -> dict[str, Result]:
@@ -62,6 +67,17 @@ def ask_after(work: Work, task: TaskAtHand, tuned: AskedLater) -> Result:
     return _ask(work, task, tuned, Errand("tuned", task.name, "test", 0), label="after")
 
 
+def ask_in_other_wordings(work: Work, task: TaskAtHand, model: AskedLater, who: Literal["base", "tuned"]) -> Worded:
+    """Ask what is asked without shots in every other wording that is judged."""
+    label = "before" if who == "base" else "after"
+    return {
+        wording: _ask(
+            *(work, task, model, Errand(who, task.name, "test", 0, wording)), label=label_in(wording, label=label)
+        )
+        for wording in task.other_wordings.asked
+    }
+
+
 def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:
     """Return the number of shots that did best on the validation side; of equals, the fewest."""
     every = _numbers_of_shots(work, task)
@@ -83,6 +99,8 @@ def with_shots(task: TaskAtHand, rows: Dataset, shots: int) -> Dataset:
 
 def rows_of(task: TaskAtHand, errand: Errand) -> Dataset:
     """Return what is asked."""
+    if errand.wording is not None:
+        return task.test.in_wording(errand.wording)
     return with_shots(task, task.test if errand.side == "test" else task.validation, errand.shots)
 
 

@@ -40,6 +40,8 @@ class Long(NamedTuple):
     """What of it is too long: the prompt, the answer, or both together."""
     tokens: int
     limit: int
+    wording: str = ""
+    """Which one asks it, where that is not the one that decides."""
 
 
 class Read(NamedTuple):
@@ -126,8 +128,14 @@ def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
         "validation": _judged(task, "validation", task.validation, prompter, answers=by_loss),
         "test": _judged(task, "test", task.test, prompter, answers=False),
     }
+    besides = {
+        wording: _judged(task, "test", task.test.in_wording(wording), prompter, answers=False)
+        for wording in task.other_wordings.asked
+    }
     aside = taught.long if task.too_long == "drop" else []
-    if long := [row for side in sides.values() if side.long is not aside for row in side.long]:
+    long = [row for side in sides.values() if side.long is not aside for row in side.long]
+    long += [row._replace(wording=wording) for wording, fitted in besides.items() for row in fitted.long]
+    if long:
         raise _refused(task, long)
     _count_out(task.account, aside)
     if not taught.fitting:
@@ -139,6 +147,9 @@ def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
         task.train = task.train.select(taught.fitting)
     task.measured = {side: fitted.measured() for side, fitted in sides.items()}
     _tell_lengths(task.account, task.measured)
+    if besides:
+        shortened = sum(int((fitted.measured().cut > 0).sum()) for fitted in besides.values())
+        task.account["cut"]["test, other wordings"] = {"prompts cut": shortened}
 
 
 def _judged(task: TaskAtHand, side: Side, rows: Dataset, prompter: Prompter, *, answers: bool) -> _Fitted:
@@ -178,8 +189,8 @@ def _read(example: Example, side: Side, prompter: Prompter, *, may_cut: bool, an
 
 
 def _refused(task: TaskAtHand, long: Sequence[Long]) -> SettingsError:
-    counts = Counter("to teach" if row.side == "train" else "to judge" for row in long)
-    named = [f"{row.source}: {row.part} of {row.tokens:,} tokens, {row.limit:,} fit" for row in long[:NAMED]]
+    counts = Counter("to teach" if side == "train" else "to judge" for side, _ in {row[:2] for row in long})
+    named = [f"{_place(row)}: {row.part} of {row.tokens:,} tokens, {row.limit:,} fit" for row in long[:NAMED]]
     more = [f"and {len(long) - NAMED:,} more"] if len(long) > NAMED else []
     return SettingsError(
         f"rows are too long for the model: {', '.join(f'{rows:,} {use}' for use, rows in counts.items())}",
@@ -187,6 +198,10 @@ def _refused(task: TaskAtHand, long: Sequence[Long]) -> SettingsError:
         received="\n    ".join([*named, *more]),
         hint=" ".join(_ways_out(task, long)),
     )
+
+
+def _place(row: Long) -> str:
+    return f"{row.source} in the wording '{row.wording}'" if row.wording else row.source
 
 
 def _ways_out(task: TaskAtHand, long: Iterable[Long]) -> Iterator[str]:

@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import tomli_w
@@ -18,8 +19,8 @@ from afters.model.address import Address, is_address
 from afters.model.protocol import LanguageModel
 from afters.records import Result
 from afters.report.export import scores_json
-from afters.runfolder import RunFolder
-from afters.study.asking import ask_once, loaded, with_shots
+from afters.runfolder import RunFolder, label_in
+from afters.study.asking import Worded, ask_once, loaded, with_shots
 from afters.study.fitting import encode
 from afters.study.reading import read_tasks
 from afters.study.settings import EndpointSettings, Study
@@ -39,10 +40,12 @@ class Judged:
     """One for each task."""
     primary: Mapping[str, str]
     """For each task the score that decides."""
+    wordings: Mapping[str, Worded] = field(default_factory=dict)
+    """For each task judged in all wordings, the Result in each of them, first the one that decides."""
 
     def json(self) -> str:
         """Return the scores as JSON of schema `afters.scores/1`."""
-        return scores_json(self.study, self.model, self.results, primary=self.primary)
+        return scores_json(self.study, self.model, self.results, primary=self.primary, wordings=self.wordings)
 
 
 def judge(
@@ -83,8 +86,10 @@ def judge(
         )
     study = study.model_copy(update={"model": study.model.model_copy(update={"base": model, "tokenizer": None})})
     tasks = read_tasks(study, folder=Path(folder), tables=tables, strict=strict)
+    for line in (f"{task.name}: {line}" for task in tasks for line in task.other_wordings.told):
+        told.say(line)
     label = f"shots={shots}" if shots else "asked"
-    results = []
+    results, wordings = list[Result](), dict[str, Worded]()
     with _model(study, tasks, files_in=Path(folder), tell=told) as asked:
         kept.claim("results", {"model": _who(asked)})
         kept.write("study.toml", tomli_w.dumps(study.plain()))
@@ -95,7 +100,13 @@ def judge(
             result = ask_once(asked, rows, task, label=label, study=study, folder=kept, tell=told)
             told.say(f"{task.name}: {_answered(result)}")
             results.append(result)
-    judged = Judged(study.name, model, tuple(results), {task.name: task.primary for task in tasks})
+            if (others := task.other_wordings.asked) and shots:
+                told.say(f"{task.name}: asked in one wording; the others are asked without solved examples only")
+            elif others:
+                ask = partial(ask_once, asked, task=task, study=study, folder=kept, tell=told)
+                besides = {name: ask(task.test.in_wording(name), label=label_in(name, label=label)) for name in others}
+                wordings[task.name] = {task.decides: result, **besides}
+    judged = Judged(study.name, model, tuple(results), {task.name: task.primary for task in tasks}, wordings)
     kept.write_json("making.json", {"primary": dict(judged.primary)})
     kept.write("scores.json", judged.json())
     return judged

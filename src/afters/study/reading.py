@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from afters.data.other_wordings import OtherWordings, other_wordings
 from afters.data.tables import Tables
-from afters.data.task import TaskSettings, prepare
+from afters.data.task import Prepared, TaskSettings, prepare
 from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.metrics.metric import Metric, notes, objection
 from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS, metric_for
@@ -74,9 +75,10 @@ def _read_task(
     decides = next(metric for metric in metrics if primary in metric.names)
     if reason := objection(decides, cases=len(prepared.test)):
         raise SettingsError(reason, where=f"[[task]] {settings.name}, primary")
+    others = _others(prepared, metric=decides.name) if settings.judge_all_wordings else OtherWordings()
     account = dict(prepared.account)
     told = notes(metrics, [reference for example in prepared.test for reference in example.references])
-    account["notes"] = [*account["notes"], *told]
+    account["notes"] = [*account["notes"], *told, *_told(others, decides=prepared.judged.id)]
     return TaskAtHand(
         name=settings.name,
         train=prepared.train,
@@ -87,7 +89,32 @@ def _read_task(
         smallest_effect=settings.smallest_effect,
         too_long=settings.too_long,
         account=account,
+        other_wordings=others,
     )
+
+
+def _others(prepared: Prepared, *, metric: str) -> OtherWordings:
+    """Return the wordings to judge besides the one that decides; an error where there is none."""
+    others = other_wordings(prepared, metric=metric)
+    if not others.asked:
+        left_out = [f"wording '{name}': {reason}" for name, reason in others.left_out.items()]
+        raise SettingsError(
+            "there is one wording to judge in, and so no spread",
+            where=f"[[task]] {prepared.settings.name}, judge_all_wordings",
+            expected="two wordings at least that ask the same of every judged row",
+            received="\n    ".join([f"'{prepared.judged.id}', which decides", *left_out]),
+            hint="Give more wordings, or leave judge_all_wordings out.",
+        )
+    return others
+
+
+def _told(others: OtherWordings, *, decides: str) -> list[str]:
+    """Return what a person should know of the wordings: which are judged, and which are not and why."""
+    if not others.asked:
+        return []
+    besides = ", ".join(f"'{name}'" for name in others.asked)
+    judged = f"judged in {len(others.asked) + 1} wordings: '{decides}', which decides, and {besides}"
+    return [judged, *others.told]
 
 
 def _refuse_choices(metrics: Iterable[Metric], *, task: str) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import tomli_w
 
 from afters.compare.change import compare, with_corrections
+from afters.compare.wordings import Wordings, in_wordings
 from afters.data.tables import Tables
 from afters.errors import AftersError
 from afters.evaluate import ask
@@ -30,7 +31,17 @@ from afters.report.numbers import count
 from afters.report.page import render
 from afters.report.told import Told
 from afters.runfolder import RunFolder
-from afters.study.asking import Errand, ask_after, ask_before, base_model, best_shots, rows_of, tuned_model
+from afters.study.asking import (
+    Errand,
+    Worded,
+    ask_after,
+    ask_before,
+    ask_in_other_wordings,
+    base_model,
+    best_shots,
+    rows_of,
+    tuned_model,
+)
 from afters.study.fitting import encode
 from afters.study.settings import Study
 from afters.study.start import begin, check_shards, start
@@ -89,6 +100,7 @@ def run(
     base_hash = files.weights_hash(work.base)
     base = functools.cache(lambda: base_model(work))
     before = {task.name: ask_before(work, task, base) for task in work.tasks}
+    worded_before = {task.name: ask_in_other_wordings(work, task, base, "base") for task in work.tasks}
     base.cache_clear()
     from afters.study.teaching import teach
 
@@ -97,7 +109,18 @@ def run(
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
     tuned = functools.cache(lambda: tuned_model(work))
     after = {task.name: ask_after(work, task, tuned) for task in work.tasks}
-    told = _write_up(work, _compare(work, before, after))
+    worded_after = {task.name: ask_in_other_wordings(work, task, tuned, "tuned") for task in work.tasks}
+    wordings = tuple(
+        _across(
+            task,
+            {task.decides: before[task.name]["before"], **worded_before[task.name]},
+            {task.decides: after[task.name], **worded_after[task.name]},
+            seed=study.seed,
+        )
+        for task in work.tasks
+        if task.other_wordings.asked
+    )
+    told = _write_up(work, _compare(work, before, after), wordings)
     processes.told({"end": True})
     processes.leave()
     return told
@@ -169,7 +192,8 @@ def _open(
             base = Path(processes.told(str(base.resolve())))
     work = Work(study, folder, tell, tasks, base, prompter, processes, shard, answers)
     for task in tasks:
-        tell.say(_rows_told(task))
+        for line in (_rows_told(task), *(f"{task.name}: {line}" for line in task.other_wordings.told)):
+            tell.say(line)
     if answers is not None and (size := answers.size()):
         tell.say(f"cache: {size.told}")
     return work
@@ -191,7 +215,8 @@ def _rows_told(task: TaskAtHand) -> str:
     aside = "".join(f"; set aside: {entry['count']:,} {entry['reason']}" for entry in task.account["set_aside"])
     cut = sum(counts["prompts cut"] for counts in task.account["cut"].values())
     shortened = f"; shortened: {count(cut, 'prompt')}" if cut else ""
-    return f"{task.name}: {taught:,} rows to teach, {judged}{aside}{shortened}"
+    wordings = f" in {count(len(others) + 1, 'wording')}" if (others := task.other_wordings.asked) else ""
+    return f"{task.name}: {taught:,} rows to teach, {judged}{wordings}{aside}{shortened}"
 
 
 def _compare(
@@ -220,7 +245,21 @@ def _compare(
     return tuple(with_corrections(made))
 
 
-def _write_up(work: Work, comparisons: tuple[Comparison, ...]) -> Told:
+def _across(task: TaskAtHand, before: Worded, after: Worded, *, seed: int) -> Wordings:
+    """Set a task's primary score in every wording side by side."""
+    return in_wordings(
+        before,
+        after,
+        task.primary_metric,
+        score=task.primary,
+        decides=task.decides,
+        prompts={wording.id: wording.prompt for wording in task.test.template.wordings},
+        left_out=task.other_wordings.left_out,
+        seed=seed,
+    )
+
+
+def _write_up(work: Work, comparisons: tuple[Comparison, ...], wordings: tuple[Wordings, ...]) -> Told:
     """Write the verdict, the page and the model's card, and return what they tell."""
     folder = work.folder
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
@@ -235,7 +274,7 @@ def _write_up(work: Work, comparisons: tuple[Comparison, ...]) -> Told:
             "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
         },
     )
-    told = folder.told(comparisons)
+    told = folder.told(comparisons, wordings=wordings)
     folder.write("verdict.json", verdict_json(told))
     folder.write("report.html", render(build(told)))
     folder.write("model/README.md", model_card(told, base=work.study.model.base))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afters.data.dataset import Dataset
+from afters.data.other_wordings import OtherWordings
 from afters.data.settings import TooLong
 from afters.data.split import Side
 from afters.metrics.metric import Metric
@@ -81,6 +82,8 @@ class TaskAtHand:
     """The task's part of data.json."""
     too_long: TooLong = "cut"
     """What is done with rows that are longer than the model reads or writes."""
+    other_wordings: OtherWordings = OtherWordings()
+    """The wordings that are judged besides the one that decides."""
     rows_a_pass: int = field(init=False)
     """How many of the teaching rows a pass takes, once all tasks are known."""
     pairs: Pairs = field(init=False)
@@ -92,6 +95,11 @@ class TaskAtHand:
     def sides(self) -> Mapping[Side, Dataset]:
         """Who teaches and who judges."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def decides(self) -> str:
+        """The id of the wording that decides."""
+        return self.test.template.wording(self.test.renderer.judge_wording).id
 
     @property
     def asks(self) -> bool:

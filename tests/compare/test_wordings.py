@@ -8,7 +8,8 @@ import pytest
 from comparisons import Grade, graded
 
 from afters.compare.change import compare
-from afters.compare.wordings import Wordings, in_wordings, spread
+from afters.compare.every_wording import in_wordings
+from afters.compare.wordings import Wordings, spread
 from afters.errors import ComparisonRefused
 from afters.records import Direction, Result
 

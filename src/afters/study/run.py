@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import tomli_w
 
 from afters.compare.change import compare, with_corrections
-from afters.compare.wordings import Wordings, in_wordings
+from afters.compare.every_wording import in_wordings
+from afters.compare.wordings import Wordings
 from afters.data.tables import Tables
 from afters.errors import AftersError
 from afters.evaluate import ask

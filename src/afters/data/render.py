@@ -93,14 +93,18 @@ class Renderer:
     def _asked(self) -> tuple[str, ...]:
         return self.template.asked_columns()
 
+    @cached_property
+    def _answer_columns(self) -> dict[str, tuple[str, ...]]:
+        return {wording.id: self.template.answer_columns(wording) for wording in self.template.wordings}
+
     def _references(self, row: Mapping[str, Any], wording: Wording, asked: Asked) -> tuple[str, ...]:
         if asked.answer is not None:
             return (asked.answer,)
         columns = () if wording.answers_itself else self.references
         found = self.template.references_of(row) if columns else ()
-        answer_columns = self.template.answer_columns(wording)
+        answer_columns = self._answer_columns[wording.id]
         if not found and set(answer_columns) <= set(row):
-            found = tuple(filter(None, [self.template.answer_of(row, wording)]))
+            found = tuple(filter(None, [self.template.answer_of(row, wording, choices=asked.choices)]))
         if not found:
             column = next(iter(columns or answer_columns), None)
             raise DataError("empty answer", where=column, expected="an answer that a person gave", received="nothing")

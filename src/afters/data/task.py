@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from afters.data.account import ALSO, OVER, Account
 from afters.data.columns import rows_of
 from afters.data.dataset import Dataset
@@ -100,6 +102,7 @@ def prepare(
         usable = whole.select(list(_usable(whole, keys[side], judged if side == "train" else {}, account, strict)))
         made[side] = _limited(usable, settings.limit_of(side), seed=seed, account=account)
         _finish(made[side], account)
+    pa.default_memory_pool().release_unused()  # what was read and is not kept
     return Prepared(settings, template, made["train"], made["validation"], made["test"], account.told())
 
 

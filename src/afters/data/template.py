@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -37,7 +38,8 @@ def _list_or_expression(choices: tuple[str, ...] | str) -> tuple[str, ...] | str
     return choices
 
 
-def fault_of(choices: Sequence[str]) -> str | None:
+@lru_cache(maxsize=64)
+def fault_of(choices: tuple[str, ...]) -> str | None:
     """Return why nobody could choose among these, or None: an empty one costs no word, and of equals none is right."""
     if not all(choice.strip() for choice in choices):
         return "a choice is empty"
@@ -229,12 +231,19 @@ class Template(BaseModel):
             return Asked(parts.question, "", () if wording.inverted else parts.choices, parts.answer)
         offered = self.choices_of(row, wording)
         context = row if self.choices_for(wording) is None else {**row, "choices": offered}
-        return Asked(sandbox.render(wording.prompt, context), sandbox.render(wording.system, context), offered)
+        system = sandbox.render(wording.system, context) if wording.system else ""
+        return Asked(sandbox.render(wording.prompt, context), system, offered)
 
-    def answer_of(self, row: Mapping[str, Any], wording: Wording | None = None) -> str:
-        """Return what is taught of the row when a wording asks that has its answer apart."""
-        offered = self.choices_for(wording)
-        context = row if offered is None else {**row, "choices": self.choices_of(row, wording)}
+    def answer_of(
+        self, row: Mapping[str, Any], wording: Wording | None = None, *, choices: tuple[str, ...] | None = None
+    ) -> str:
+        """Return what is taught of the row when a wording asks that has its answer apart.
+
+        `choices` are the row's, where they are known already.
+        """
+        context = row
+        if self.choices_for(wording) is not None:
+            context = {**row, "choices": self.choices_of(row, wording) if choices is None else choices}
         return sandbox.render(self.answer if wording is None or wording.answer is None else wording.answer, context)
 
     def choices_of(self, row: Mapping[str, Any], wording: Wording | None = None) -> tuple[str, ...]:

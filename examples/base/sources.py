@@ -44,9 +44,14 @@ class Survey(NamedTuple):
     taken: tuple[Taken, ...]
     left_out: tuple[LeftOut, ...]
 
+    @property
+    def entries(self) -> list[Taken | LeftOut]:
+        """Everything, in the order of the file."""
+        return [*self.taken, *self.left_out]
+
     def decision(self, file: str) -> Taken | LeftOut | None:
         """Return what was decided about a file of the development data; None: nobody looked at it."""
-        for entry in (*self.taken, *self.left_out):
+        for entry in self.entries:
             if any(fnmatchcase(file, pattern) for pattern in entry.files):
                 return entry
         return None

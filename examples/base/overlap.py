@@ -1,0 +1,208 @@
+"""How much of what is judged somewhere was taught: rows that are the same, and runs of 13 words in common.
+
+The judged rows are held in memory, few as they are; the taught texts pass by once.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afters.data.split import NORMALISER, normalised
+
+SPAN = 13
+"""Words of a run, as GPT-3's authors had it (Brown et al. 2020, arXiv:2005.14165, appendix C)."""
+
+FEWEST = 4
+"""Words of a text that can be the same by more than chance; a label of two words stands everywhere."""
+
+PASSING = 5_000_000
+"""Marks of taught texts that are compared at once."""
+
+Texts = Sequence[str]
+"""What one row says, field by field."""
+
+
+class Overlap(NamedTuple):
+    """What a set of judging rows shares with all that was taught."""
+
+    name: str
+    rows: int
+    same: int
+    """Rows with a field that was taught word for word."""
+    runs: int
+    """Rows with a run of `SPAN` words that was taught."""
+
+
+def count(judged: Mapping[str, Iterable[Texts]], taught: Iterable[str]) -> list[Overlap]:
+    """Compare sets of judging rows with every taught text.
+
+    >>> count({"exam": [["It was a dark and stormy night."]]}, ["it was  a dark and stormy NIGHT."])
+    [Overlap(name='exam', rows=1, same=1, runs=0)]
+    """
+    whole, runs = _Index(), _Index()
+    sizes = []
+    for rows in judged.values():
+        size = 0
+        for fields in rows:
+            for words in map(_words, fields):
+                whole.add(_whole(words))
+                runs.add(_runs(words))
+            whole.end_row()
+            runs.end_row()
+            size += 1
+        sizes.append(size)
+    for words in map(_words, taught):
+        whole.see(_whole(words))
+        runs.see(_runs(words))
+    ends = np.cumsum(sizes)[:-1]
+    same, shared = (np.split(index.seen(), ends) for index in (whole, runs))
+    return [
+        Overlap(name, size, int(told.sum()), int(also.sum()))
+        for name, size, told, also in zip(judged, sizes, same, shared, strict=True)
+    ]
+
+
+class _Index:
+    """Marks of judged rows, and which of them were seen among marks of what is taught."""
+
+    def __init__(self) -> None:
+        self._marks, self._rows, self._passing = array("q"), array("q"), array("q")
+        self._row = 0
+        self._found: list[NDArray[np.int64]] = []
+
+    def add(self, marks: Iterable[int]) -> None:
+        """Take marks of the row that is being read."""
+        before = len(self._marks)
+        self._marks.extend(marks)
+        self._rows.extend([self._row] * (len(self._marks) - before))
+
+    def end_row(self) -> None:
+        """Go on to the next row."""
+        self._row += 1
+
+    def see(self, marks: Iterable[int]) -> None:
+        """Let marks of a taught text pass."""
+        self._passing.extend(marks)
+        if len(self._passing) >= PASSING:
+            self._compare()
+
+    def seen(self) -> NDArray[np.bool_]:
+        """Return for each row whether one of its marks was taught."""
+        self._compare()
+        hit = np.isin(np.array(self._marks), np.concatenate(self._found))
+        told = np.zeros(self._row, bool)
+        told[np.array(self._rows, np.int64)[hit]] = True
+        return told
+
+    def _compare(self) -> None:
+        self._found.append(np.intersect1d(np.array(self._marks), np.array(self._passing)))
+        del self._passing[:]
+
+
+def table(found: Iterable[Overlap]) -> str:
+    """Return the counts as Markdown, for the card."""
+    return "\n".join(
+        [
+            f"| judged rows | how many | with a text that was taught ({NORMALISER}) | with {SPAN} words of one |",
+            "|:--|--:|--:|--:|",
+            *(f"| {one.name} | {one.rows:,} | {one.same:,} | {one.runs:,} |" for one in found),
+        ]
+    )
+
+
+JUDGED = {
+    "DialogSum, test": "dialogsum/dialogsum.test.jsonl",
+    "DialogSum, teaching": "dialogsum/dialogsum.train.jsonl",
+    "SAMSum, test": "samsum/test.jsonl",
+    "Banking77, test": "banking77/test.jsonl",
+    "CommonsenseQA, dev": "commonsenseqa/dev_rand_split.jsonl",
+    "GSM8K, test": "gsm8k/test.jsonl",
+    "SST-2, dev": "glue/sst2_dev.jsonl",
+    "AG News, test": "text_classification_olora/agnews_test.jsonl.gz",
+    "COPA, validation": "superglue/COPA_val.jsonl",
+    "MNLI, sample": "glue/mnli_*.jsonl*",
+    "Natural Instructions, held-out tasks": "natural_instructions/held_out",
+    "MMLU, test": "mmlu/test/*.csv",
+    "BIG-bench Hard": "bbh/*.json",
+    "BIG-bench": "bigbench_task_json/*.json*",
+    "llm_foundry_eval": "llm_foundry_eval/*/*.jsonl*",
+    "TruthfulQA": "truthfulqa/TruthfulQA.csv",
+    "HellaSwag, sample": "hellaswag_sample/*.jsonl",
+    "XQuAD, English": "squad_style_xquad_en/xquad.en.json",
+    "WikiText-2, test": "plain_text_misc/wikitext2_wiki.test.raw",
+}
+"""What examples, tests and probes judge with, by files in the folder of development data."""
+
+
+def judged_rows(folder: Path) -> dict[str, Iterable[Texts]]:
+    """Return the rows of `JUDGED` that lie in the folder."""
+    found: dict[str, Iterable[Texts]] = {}
+    for name, pattern in JUDGED.items():
+        files = _held_out(folder) if pattern.endswith("held_out") else sorted(folder.glob(pattern))
+        if files:
+            found[name] = (fields for file in files for fields in rows_of(file))
+    return found
+
+
+def rows_of(file: Path) -> Iterator[list[str]]:
+    """Yield all texts of each row of a file: JSON lines, a list in JSON, CSV, or a line of plain text."""
+    data = file.read_bytes()
+    text = (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8", errors="replace")
+    kind = file.name.removesuffix(".gz").rsplit(".", 1)[-1]
+    if kind == "jsonl":
+        # Not splitlines(): a text may hold other line separators of Unicode.
+        yield from (list(_texts(json.loads(line))) for line in text.split("\n") if line.strip())
+    elif kind == "json":
+        yield from (list(_texts(row)) for row in _rows_in(json.loads(text)))
+    elif kind == "csv":
+        yield from csv.reader(io.StringIO(text))
+    else:
+        yield from ([line] for line in text.split("\n") if line.strip())
+
+
+def _held_out(folder: Path) -> list[Path]:
+    listed = folder / "natural_instructions/splits/test_tasks.txt"
+    names = listed.read_text().split() if listed.is_file() else []
+    files = (folder / f"natural_instructions/tasks/{name}.json" for name in names)
+    return [file for file in files if file.is_file()]
+
+
+def _rows_in(told: Any) -> Iterable[Any]:
+    """Return the rows of a JSON file: the longest list in it."""
+    if isinstance(told, list):
+        return told
+    lists = [inner for inner in told.values() if isinstance(inner, list)]
+    return max(lists, key=len, default=[told])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(normalised(text).split())
+
+
+def _whole(words: tuple[str, ...]) -> list[int]:
+    return [hash(words)] if len(words) >= FEWEST else []
+
+
+def _runs(words: tuple[str, ...]) -> Iterator[int]:
+    return (hash(words[place : place + SPAN]) for place in range(len(words) - SPAN + 1))

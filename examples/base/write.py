@@ -1,0 +1,95 @@
+"""Write all rows that afters-tiny is taught and judged with, as JSON lines that `afters run` reads.
+
+    python -m examples.base.write --data FOLDER
+
+Each task has NAME.train.jsonl and NAME.test.jsonl; a data set without judging rows of its own has NAME.jsonl, which a
+study splits by content. The same seed gives the same files. `--share 0.01` writes a hundredth of the generated rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from examples.base import grammar
+from examples.base.generated.tasks import TASKS, row
+from examples.base.readers import READERS
+
+OUT = Path(__file__).with_name("rows")
+
+SEED = 7
+
+JUDGED_SEED = 1_000_003
+"""Not the teaching seed; what judges has also words and sentences of its own."""
+
+COUNTS = {
+    **{"summary": 60_000, "title": 25_000, "question": 40_000, "headline": 25_000, "form": 25_000, "entities": 20_000},
+    **{"rewriting": 20_000, "sentiment": 12_000, "topic": 12_000, "sorting": 15_000, "arithmetic": 15_000},
+}
+"""How many rows of each generated task are taught."""
+
+JUDGED = 500
+"""Rows of each generated task that judge."""
+
+COPYING = 60_000
+"""Rows of the older grammar, which teach to find and to copy."""
+
+
+def main() -> None:
+    """Write every task's files and say how many rows they have."""
+    arguments = _arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, read in READERS.items():
+        taught, judged = read(arguments.data)
+        sides = {f"{name}.train": taught, f"{name}.test": judged} if judged else {name: taught}
+        for file, rows in sides.items():
+            _write(arguments.out / f"{file}.jsonl", rows)
+        if name == "prose":
+            passages = [found["text"] for found in taught]
+            for file, rows in _copying(passages, [found["text"] for found in judged], share=arguments.share).items():
+                _write(arguments.out / f"{file}.jsonl", rows)
+    for name in TASKS:
+        for file, rows in generated(name, share=arguments.share).items():
+            _write(arguments.out / f"{file}.jsonl", rows)
+
+
+def generated(name: str, *, share: float = 1.0) -> dict[str, Iterable[Mapping[str, Any]]]:
+    """Return the rows of a generated task, by the file that they belong in."""
+    count = max(1, round(share * COUNTS[name]))
+    return {
+        f"{name}.train": (row(name, "taught", index, seed=SEED) for index in range(count)),
+        f"{name}.test": (row(name, "judged", index, seed=JUDGED_SEED) for index in range(JUDGED)),
+    }
+
+
+def _copying(taught: Sequence[str], judged: Sequence[str], *, share: float) -> dict[str, Iterable[Mapping[str, Any]]]:
+    def rows(count: int, seed: int, prose: Sequence[str]) -> Iterable[Mapping[str, Any]]:
+        for index in range(count):
+            found = grammar.row(seed, index, prose=prose)
+            yield {"prompt": found.prompt, "answer": found.answer}
+
+    return {
+        "copying.train": rows(max(1, round(share * COPYING)), SEED, taught),
+        "copying.test": rows(JUDGED, JUDGED_SEED, judged),
+    }
+
+
+def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    lines = [json.dumps(found, ensure_ascii=False) for found in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{path.name}: {len(lines):,} rows", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Write the rows that afters-tiny is taught and judged with.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the files of sources.toml")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the rows; may be deleted")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the generated rows")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

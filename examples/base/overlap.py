@@ -1,10 +1,13 @@
 """How much of what is judged somewhere was taught: rows that are the same, and runs of 13 words in common.
 
+    python -m examples.base.overlap --data FOLDER --rows examples/base/rows
+
 The judged rows are held in memory, few as they are; the taught texts pass by once.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gzip
 import io
@@ -17,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from afters.data import demo
 from afters.data.split import NORMALISER, normalised
 
 SPAN = 13
@@ -24,6 +28,9 @@ SPAN = 13
 
 FEWEST = 4
 """Words of a text that can be the same by more than chance; a label of two words stands everywhere."""
+
+DEMO_SEED = 7
+"""Of the chats that `afters demo` writes when no other seed is given."""
 
 PASSING = 5_000_000
 """Marks of taught texts that are compared at once."""
@@ -206,3 +213,34 @@ def _whole(words: tuple[str, ...]) -> list[int]:
 
 def _runs(words: tuple[str, ...]) -> Iterator[int]:
     return (hash(words[place : place + SPAN]) for place in range(len(words) - SPAN + 1))
+
+
+def taught_texts(rows: Path) -> Iterator[str]:
+    """Yield every text of every teaching row that `write.py` wrote."""
+    for file in sorted({*rows.glob("*.jsonl")} - {*rows.glob("*.test.jsonl")}):
+        for fields in rows_of(file):
+            yield from fields
+
+
+def own_judged_rows(rows: Path) -> dict[str, Iterable[Texts]]:
+    """Return the judging rows that `write.py` wrote, and the demo's."""
+    found: dict[str, Iterable[Texts]] = {
+        f"afters-tiny: {file.name.removesuffix('.test.jsonl')}": rows_of(file)
+        for file in sorted(rows.glob("*.test.jsonl"))
+    }
+    chats = demo.rows("test", 200, seed=DEMO_SEED)
+    return {**found, "afters demo, support chats": ([*_texts(chat)] for chat in chats)}
+
+
+def main() -> None:
+    """Print the table for the card."""
+    parser = argparse.ArgumentParser(description="Count what judged rows share with what afters-tiny was taught.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the development data")
+    parser.add_argument("--rows", type=Path, required=True, help="folder that examples.base.write wrote")
+    arguments = parser.parse_args()
+    judged = {**own_judged_rows(arguments.rows), **judged_rows(arguments.data)}
+    print(table(count(judged, taught_texts(arguments.rows))))
+
+
+if __name__ == "__main__":
+    main()

@@ -159,15 +159,17 @@ def parts(folder: Path) -> Sides:
 
 
 def passages(folder: Path) -> Sides:
-    """Prose in runs of whole sentences; the novel that is not taught judges, each passage cut in two halves."""
+    """Prose in runs of whole sentences, whole and as two halves; the novel that is not taught judges."""
 
-    def of(texts: Sequence[prose.Text]) -> Iterator[str]:
-        for text in texts:
-            yield from prose.passages(prose.read(text, folder), characters=PASSAGE)
+    def of(texts: Sequence[prose.Text]) -> list[Row]:
+        return [
+            halves(passage)
+            for text in texts
+            for passage in prose.passages(prose.read(text, folder), characters=PASSAGE)
+        ]
 
-    taught = [{"text": passage} for passage in of([text for text in prose.TEXTS if text.taught])]
-    judged = [halves(passage) for passage in of([text for text in prose.TEXTS if text.withheld == prose.EXAM])]
-    return Sides(taught, judged)
+    taught = of([text for text in prose.TEXTS if text.taught])
+    return Sides(taught, of([text for text in prose.TEXTS if text.withheld == prose.EXAM]))
 
 
 READERS: dict[str, Callable[[Path], Sides]] = {

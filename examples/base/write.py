@@ -9,6 +9,7 @@ study splits by content. The same seed gives the same files. `--share 0.01` writ
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -34,8 +35,14 @@ COUNTS = {
 JUDGED = 500
 """Rows of each generated task that judge."""
 
-COPYING = 60_000
-"""Rows of the older grammar, which teach to find and to copy."""
+COPYING, SHORT = 60_000, 32_000
+"""Rows of the older grammar, which teach to find and to copy: of all lengths, and short ones to begin with."""
+
+SHORT_CHARACTERS = 240
+"""Of prompt and of answer: about eighty pieces."""
+
+LONGEST_CHARACTERS = 1_500
+"""Of a judged prompt of the older grammar: no model is asked what it cannot read."""
 
 
 def main() -> None:
@@ -66,14 +73,17 @@ def generated(name: str, *, share: float = 1.0) -> dict[str, Iterable[Mapping[st
 
 
 def _copying(taught: Sequence[str], judged: Sequence[str], *, share: float) -> dict[str, Iterable[Mapping[str, Any]]]:
-    def rows(count: int, seed: int, prose: Sequence[str]) -> Iterable[Mapping[str, Any]]:
-        for index in range(count):
-            found = grammar.row(seed, index, prose=prose)
+    def rows(count: int, seed: int, prose: Sequence[str], *, longest: int) -> Iterable[Mapping[str, Any]]:
+        every = (grammar.row(seed, index, prose=prose) for index in itertools.count())
+        short = (found for found in every if max(len(found.prompt), len(found.answer)) <= longest)
+        for found in itertools.islice(short, max(1, count)):
             yield {"prompt": found.prompt, "answer": found.answer}
 
     return {
-        "copying.train": rows(max(1, round(share * COPYING)), SEED, taught),
-        "copying.test": rows(JUDGED, JUDGED_SEED, judged),
+        "short.train": rows(round(share * SHORT), SEED + 1, taught, longest=SHORT_CHARACTERS),
+        "short.test": rows(JUDGED, JUDGED_SEED + 1, judged, longest=SHORT_CHARACTERS),
+        "copying.train": rows(round(share * COPYING), SEED, taught, longest=LONGEST_CHARACTERS),
+        "copying.test": rows(JUDGED, JUDGED_SEED, judged, longest=LONGEST_CHARACTERS),
     }
 
 

@@ -32,11 +32,16 @@ FEWEST = 4
 DEMO_SEED = 7
 """Of the chats that `afters demo` writes when no other seed is given."""
 
+ASKED = ("prompt", "options", "order", "form", "kind", "labels", "pattern")
+"""Columns of our own rows that say how something is asked or among what is chosen, which both sides share."""
+
 PASSING = 5_000_000
 """Marks of taught texts that are compared at once."""
 
 Texts = Sequence[str]
 """What one row says, field by field."""
+
+Row = dict[str, Any]
 
 
 class Overlap(NamedTuple):
@@ -77,6 +82,17 @@ def count(judged: Mapping[str, Iterable[Texts]], taught: Iterable[str]) -> list[
         Overlap(name, size, int(told.sum()), int(also.sum()))
         for name, size, told, also in zip(judged, sizes, same, shared, strict=True)
     ]
+
+
+def apart(taught: Sequence[Row], judged: Sequence[Row], *, column: str) -> list[Row]:
+    """Return the teaching rows whose column shares neither all nor `SPAN` words in a row with a judging row's.
+
+    >>> apart([{"q": "Is it?"}, {"q": "Was it?"}], [{"q": "is  IT?"}], column="q")
+    [{'q': 'Was it?'}]
+    """
+    words = [_words(row[column]) for row in judged]
+    whole, runs = set(words), {run for one in words for run in _runs(one)}
+    return [row for row in taught if (own := _words(row[column])) not in whole and runs.isdisjoint(_runs(own))]
 
 
 class _Index:
@@ -225,11 +241,17 @@ def taught_texts(rows: Path) -> Iterator[str]:
 def own_judged_rows(rows: Path) -> dict[str, Iterable[Texts]]:
     """Return the judging rows that `write.py` wrote, and the demo's."""
     found: dict[str, Iterable[Texts]] = {
-        f"afters-tiny: {file.name.removesuffix('.test.jsonl')}": rows_of(file)
+        f"afters-tiny: {file.name.removesuffix('.test.jsonl')}": _own(file)
         for file in sorted(rows.glob("*.test.jsonl"))
     }
     chats = demo.rows("test", 200, seed=DEMO_SEED)
     return {**found, "afters demo, support chats": ([*_texts(chat)] for chat in chats)}
+
+
+def _own(file: Path) -> Iterator[list[str]]:
+    for line in file.read_text(encoding="utf-8").split("\n"):
+        if line:
+            yield [*_texts({name: value for name, value in json.loads(line).items() if name not in ASKED})]
 
 
 def main() -> None:

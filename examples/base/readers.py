@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from afters.seeds import fraction, stream
-from examples.base import prose
+from examples.base import overlap, prose
 from examples.base.slots import Chance
 
 SEED = 7
@@ -57,7 +57,7 @@ def intent(folder: Path) -> Sides:
             for index, row in enumerate(_json_lines(folder / f"banking77/{side}.jsonl"))
         ]
 
-    return Sides(rows("train"), rows("test"))
+    return _apart(rows("train"), rows("test"), column="text")
 
 
 def commonsense(folder: Path) -> Sides:
@@ -73,7 +73,7 @@ def commonsense(folder: Path) -> Sides:
             for row in _json_lines(folder / "commonsenseqa" / file)
         ]
 
-    return Sides(rows("train_rand_split.jsonl.gz"), rows("dev_rand_split.jsonl"))
+    return _apart(rows("train_rand_split.jsonl.gz"), rows("dev_rand_split.jsonl"), column="question")
 
 
 ASKED_CAUSE = re.compile(r'Which sentence is the (cause|effect) of "(.*)"\? Choose .*\nA: (.*)\nB: (.*)')
@@ -121,7 +121,7 @@ def arithmetic_stories(folder: Path) -> Sides:
             told.append({"question": row["question"], "steps": steps, "answer": answer.replace(",", "")})
         return told
 
-    return Sides(rows("train.jsonl.gz"), rows("test.jsonl"))
+    return _apart(rows("train.jsonl.gz"), rows("test.jsonl"), column="question")
 
 
 def toxicity(folder: Path) -> Sides:
@@ -185,6 +185,11 @@ READERS: dict[str, Callable[[Path], Sides]] = {
     "prose": passages,
 }
 """By the name in sources.toml; "prose" stands for novels, speeches and Shakespeare together."""
+
+
+def _apart(taught: list[Row], judged: list[Row], *, column: str) -> Sides:
+    """Leave out teaching rows that say what a judging row says, or share a long run of words with one."""
+    return Sides(overlap.apart(taught, judged, column=column), judged)
 
 
 def halves(passage: str) -> Row:

@@ -77,7 +77,7 @@ def _copying(taught: Sequence[str], judged: Sequence[str], *, share: float) -> d
         every = (grammar.row(seed, index, prose=prose) for index in itertools.count())
         short = (found for found in every if max(len(found.prompt), len(found.answer)) <= longest)
         for found in itertools.islice(short, max(1, count)):
-            yield {"prompt": found.prompt, "answer": found.answer}
+            yield {"prompt": found.prompt, "text": found.text, "answer": found.answer}
 
     return {
         "short.train": rows(round(share * SHORT), SEED + 1, taught, longest=SHORT_CHARACTERS),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import gzip
 import json
 from pathlib import Path
 
-from examples.base import overlap
+from examples.base import overlap, readers
+from examples.base.generated import texts
 from examples.base.overlap import Overlap, count
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
@@ -51,3 +53,15 @@ def test_rows_are_read_from_json_lines_json_csv_and_plain_text(tmp_path: Path) -
 
 def test_the_table_has_a_line_for_each_set() -> None:
     assert overlap.table([Overlap("exam", 1_200, 3, 4)]).splitlines()[-1] == "| exam | 1,200 | 3 | 4 |"
+
+
+def test_teaching_rows_that_a_judging_row_repeats_are_left_out() -> None:
+    taught = [{"text": text} for text in (LONG, f"well, {LONG}", "Is it late?", "Is it early?")]
+    kept = overlap.apart(taught, [{"text": LONG.upper()}, {"text": "is it  late?"}], column="text")
+    assert kept == [{"text": "Is it early?"}]
+
+
+def test_the_examples_in_the_docstrings_run() -> None:
+    for module in (overlap, readers, texts):
+        found = doctest.testmod(module)
+        assert found.attempted and not found.failed, module

@@ -51,7 +51,7 @@ MADE: dict[str, dict[str, Any]] = {
     "instructions": {"instruction": "Name colour {}.", "input": "", "output": "red"},
     "parts": {"whole": "boat {}", "part": "sail"},
     "prose": halves(PASSAGE),
-    **{name: {"prompt": "Repeat: {}", "answer": "{}"} for name in ("copying", "short")},
+    **{name: {"prompt": "Repeat: {}", "text": "{}", "answer": "{}"} for name in ("copying", "short")},
 }
 """Rows as the readers make them, with a place for a number."""
 

@@ -73,6 +73,8 @@ def sentences_of(name: str, side: Side) -> set[str]:
         return {line.split(" | ")[0] for line in kept}
     if name == "exchanges" and side == "taught":  # the older conversations teach too
         kept += [line for block in tables.blocks("conversations") for line in block]
+    if name == "acts":  # what it comes to is told in the same words, or it would be another task
+        kept = [line for line in kept if not line.startswith(("=> ", "= "))]
     marks = re.compile(r"^(\?|=> |= |[AB]: |plus: |minus: |times: |positive:|negative:)+")
     return {wording for line in kept for wording in marks.sub("", line).split(" | ") if wording}
 

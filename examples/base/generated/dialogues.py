@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from examples.base import tables
-from examples.base.generated.texts import Block, block, blocks, drawn, filled, kept
+from examples.base.generated.texts import Block, block, blocks, capital, drawn, filled, kept
 from examples.base.generated.words import Side, first_name, full_name, made_up
 from examples.base.slots import SLOT, Chance, happens, pick, slots_of
 
@@ -30,6 +30,9 @@ SAID = re.compile(r"(?<=: )[a-z]")
 
 IN_STEP = 0.5
 """The share of exchanges in which all turns take wordings of the same place, which go together best."""
+
+LIVELY = 0.25
+"""The share of turns with an interjection."""
 
 LINKS = ("", "", "", "Then ", "Later ")
 """Before what a second exchange comes to."""
@@ -64,7 +67,7 @@ def dialogue(chance: Chance, side: Side) -> Dialogue:
     for exchange in exchanges:
         turns += [*_chat(chance, side, "smalltalk", 0.35), *exchange.turns]
     turns += [*_chat(chance, side, "smalltalk", 0.2), *_chat(chance, side, "closings", 0.6)]
-    turns = _apart(turns)
+    turns = [_livened(turn, chance, side) for turn in _apart(turns)]
     if not FEWEST <= len(turns) <= MOST:
         return dialogue(chance, side)
     gists = [exchange.gist for exchange in exchanges]
@@ -78,7 +81,7 @@ def dialogue(chance: Chance, side: Side) -> Dialogue:
 def _exchanges(chance: Chance, side: Side) -> list[Exchange]:
     """Draw different matters, each with things and people of its own, but for the two who speak."""
     every = _every(side)
-    count = int(chance.choice((1, 2, 2, 3)))
+    count = int(chance.choice((1, 2, 2, 3, 4)))
     found = [_worded(every[place], chance) for place in chance.permutation(len(every))[:count]]
     return [
         Exchange(
@@ -92,7 +95,8 @@ def _exchanges(chance: Chance, side: Side) -> list[Exchange]:
 
 def _every(side: Side) -> tuple[Block, ...]:
     """Return all exchanges of a side; the older conversations teach too."""
-    return (*blocks("exchanges", side), *(tables.blocks("conversations") if side == "taught" else ()))
+    older = tables.blocks("conversations") if side == "taught" else ()
+    return (*blocks("exchanges", side), *blocks("acts", side), *older)
 
 
 def _worded(found: Block, chance: Chance) -> Exchange:
@@ -116,8 +120,7 @@ def _fitting(found: Block, mark: str, turns: list[str]) -> list[str]:
 
 def _turn(line: str, chance: Chance, *, step: int | None = None) -> str:
     """Return a wording of a line, with a slot for who speaks; the wording at a place, where one is told."""
-    speaker, said = line[:1].lower(), line[3:]
-    wordings = said.split(" | ")
+    speaker, wordings = line[:1].lower(), line[3:].split(" | ")
     return f"{{{speaker}}}: {pick(chance, wordings) if step is None else wordings[step % len(wordings)]}"
 
 
@@ -126,9 +129,21 @@ def _chat(chance: Chance, side: Side, name: str, share: float) -> list[str]:
     if not happens(chance, share):
         return []
     turned = happens(chance, 0.5)
-    turns = [_turn(line, chance) for line in block(name, chance, side)]
     # What is said besides has people and things of its own.
-    return [_numbered(_turned(turn, turned), 90 + int(chance.integers(9))) for turn in turns]
+    number = 90 + int(chance.integers(900))
+    turns = [_turn(line, chance) for line in block(name, chance, side)]
+    return [_numbered(_turned(turn, turned), number) for turn in turns]
+
+
+def _livened(turn: str, chance: Chance, side: Side) -> str:
+    """Put something that means little before or after a turn, in a share of the draws."""
+    if not happens(chance, LIVELY):
+        return turn
+    before, after = blocks("interjections", side)
+    speaker, said = turn.split(": ", 1)
+    if happens(chance, 0.6):
+        return f"{speaker}: {pick(chance, before)} {capital(said)}"
+    return f"{turn} {pick(chance, after)}"
 
 
 def _apart(turns: list[str]) -> list[str]:

@@ -98,6 +98,14 @@ def thing(chance: Chance, side: Side) -> str:
     return f"{pick(chance, pool('qualities', side))} {noun}" if happens(chance, 0.6) else noun
 
 
+def errand(chance: Chance, side: Side) -> str:
+    """Return what somebody may be asked to do with a thing, as it stands after `to`."""
+    done = f"{pick(chance, pool('errand verbs', side))} the {thing(chance, side)}"
+    tail = pick(chance, ("", "", "", " for {first}", " in {town}", " before {weekday}", " with {first}", " in {room}"))
+    drawn = {name: draw(name, chance, side) for name in slots.slots_of([tail])}
+    return done + tail.format(**drawn)
+
+
 def email(chance: Chance, side: Side) -> str:
     """Return an address that belongs to nobody."""
     return f"{made_up(chance, side)}@example.{pick(chance, ('com', 'org', 'net'))}"
@@ -127,7 +135,7 @@ def _same(drawer: Callable[[Chance], str]) -> Drawer:
 
 DRAWERS: dict[str, Drawer] = {
     **{"person": person, "first": first_name, "name": full_name, "town": town, "place": place, "firm": firm},
-    **{"thing": thing, "word": made_up, "email": email, "few": small_number, "age": age},
+    **{"thing": thing, "errand": errand, "word": made_up, "email": email, "few": small_number, "age": age},
     **{"amount": _same(slots.amount), "number": _same(slots.number), "code": _same(slots.code)},
     **{"date": _same(slots.date), "day": _same(slots.day), "time": _same(slots.time), "phone": _same(slots.phone)},
     "weekday": _same(lambda chance: pick(chance, DAYS)),

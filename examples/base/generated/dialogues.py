@@ -60,16 +60,16 @@ class Dialogue(NamedTuple):
         return "\n".join(self.turns)
 
 
-def dialogue(chance: Chance, side: Side) -> Dialogue:
-    """Return a dialogue about one to three matters, with small talk that the summary leaves out."""
-    exchanges = _exchanges(chance, side)
+def dialogue(chance: Chance, side: Side, *, matters: int | None = None) -> Dialogue:
+    """Return a dialogue about one to four matters, or so many, with small talk that the summary leaves out."""
+    exchanges = _exchanges(chance, side, count=matters or int(chance.choice((1, 2, 2, 3, 4))))
     turns = _chat(chance, side, "openings", 0.5)
     for exchange in exchanges:
         turns += [*_chat(chance, side, "smalltalk", 0.35), *exchange.turns]
     turns += [*_chat(chance, side, "smalltalk", 0.2), *_chat(chance, side, "closings", 0.6)]
     turns = [_livened(turn, chance, side) for turn in _apart(turns)]
     if not FEWEST <= len(turns) <= MOST:
-        return dialogue(chance, side)
+        return dialogue(chance, side, matters=matters)
     gists = [exchange.gist for exchange in exchanges]
     linked = [gists[0], *(pick(chance, LINKS) + gist for gist in gists[1:])]
     title = exchanges[0].title
@@ -78,10 +78,9 @@ def dialogue(chance: Chance, side: Side) -> Dialogue:
     return Dialogue(said, " ".join(filled(linked, values)), *filled([title], values))
 
 
-def _exchanges(chance: Chance, side: Side) -> list[Exchange]:
+def _exchanges(chance: Chance, side: Side, *, count: int) -> list[Exchange]:
     """Draw different matters, each with things and people of its own, but for the two who speak."""
     every = _every(side)
-    count = int(chance.choice((1, 2, 2, 3, 4)))
     found = [_worded(every[place], chance) for place in chance.permutation(len(every))[:count]]
     return [
         Exchange(

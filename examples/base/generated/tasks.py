@@ -24,8 +24,8 @@ def summary(chance: Chance, side: Side) -> Row:
 
 
 def title(chance: Chance, side: Side) -> Row:
-    """A dialogue, and what it is about first."""
-    found = dialogue(chance, side)
+    """A dialogue about one matter, and that matter in a few words."""
+    found = dialogue(chance, side, matters=1)
     return {"dialogue": found.text, "title": found.title} if found.title else title(chance, side)
 
 

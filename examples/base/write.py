@@ -11,13 +11,15 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from examples.base import grammar
 from examples.base.generated.tasks import TASKS, row
 from examples.base.readers import READERS
+
+Row = Mapping[str, Any]
 
 OUT = Path(__file__).with_name("rows")
 
@@ -49,21 +51,25 @@ def main() -> None:
     """Write every task's files and say how many rows they have."""
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, rows in files(arguments.data, share=arguments.share):
+        _write(arguments.out / f"{name}.jsonl", rows)
+
+
+def files(data: Path, *, share: float = 1.0) -> Iterator[tuple[str, Iterable[Row]]]:
+    """Yield each file's name and its rows."""
     for name, read in READERS.items():
-        taught, judged = read(arguments.data)
-        sides = {f"{name}.train": taught, f"{name}.test": judged} if judged else {name: taught}
-        for file, rows in sides.items():
-            _write(arguments.out / f"{file}.jsonl", rows)
+        taught, judged = read(data)
+        yield (f"{name}.train" if judged else name), taught
+        if judged:
+            yield f"{name}.test", judged
         if name == "prose":
-            passages = [found["text"] for found in taught]
-            for file, rows in _copying(passages, [found["text"] for found in judged], share=arguments.share).items():
-                _write(arguments.out / f"{file}.jsonl", rows)
+            passages = [[str(found["text"]) for found in side] for side in (taught, judged)]
+            yield from _copying(*passages, share=share).items()
     for name in TASKS:
-        for file, rows in generated(name, share=arguments.share).items():
-            _write(arguments.out / f"{file}.jsonl", rows)
+        yield from generated(name, share=share).items()
 
 
-def generated(name: str, *, share: float = 1.0) -> dict[str, Iterable[Mapping[str, Any]]]:
+def generated(name: str, *, share: float = 1.0) -> dict[str, Iterable[Row]]:
     """Return the rows of a generated task, by the file that they belong in."""
     count = max(1, round(share * COUNTS[name]))
     return {
@@ -72,8 +78,8 @@ def generated(name: str, *, share: float = 1.0) -> dict[str, Iterable[Mapping[st
     }
 
 
-def _copying(taught: Sequence[str], judged: Sequence[str], *, share: float) -> dict[str, Iterable[Mapping[str, Any]]]:
-    def rows(count: int, seed: int, prose: Sequence[str], *, longest: int) -> Iterable[Mapping[str, Any]]:
+def _copying(taught: Sequence[str], judged: Sequence[str], *, share: float) -> dict[str, Iterable[Row]]:
+    def rows(count: int, seed: int, prose: Sequence[str], *, longest: int) -> Iterable[Row]:
         every = (grammar.row(seed, index, prose=prose) for index in itertools.count())
         short = (found for found in every if max(len(found.prompt), len(found.answer)) <= longest)
         for found in itertools.islice(short, max(1, count)):
@@ -87,7 +93,7 @@ def _copying(taught: Sequence[str], judged: Sequence[str], *, share: float) -> d
     }
 
 
-def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def _write(path: Path, rows: Iterable[Row]) -> None:
     lines = [json.dumps(found, ensure_ascii=False) for found in rows]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{path.name}: {len(lines):,} rows", flush=True)

@@ -242,7 +242,7 @@ def test_dialogues_have_six_to_twenty_turns_of_two_who_take_turns(side: Side) ->
         assert all(one != other for one, other in zip(speakers, speakers[1:], strict=False)), turns
 
 
-KNOWN = {"The", "There", "They", "It", "A", "In", "Because", "Something", "For", "Then", "Later", "Visits", "What"}
+KNOWN = {*"The There They It A In Because Something Somebody For Then Later Visits What".split()}
 """Words with a capital that a summary may begin a sentence with."""
 
 

@@ -32,8 +32,8 @@ FEWEST = 4
 DEMO_SEED = 7
 """Of the chats that `afters demo` writes when no other seed is given."""
 
-ASKED = ("prompt", "options", "order", "form", "kind", "labels", "pattern")
-"""Columns of our own rows that say how something is asked or among what is chosen, which both sides share."""
+ASKED = ("prompt", "options", "order", "form", "kind", "labels", "pattern", "answer")
+"""Columns of our own rows that say how something is asked and what is chosen, which both sides share."""
 
 PASSING = 5_000_000
 """Marks of taught texts that are compared at once."""
@@ -93,6 +93,22 @@ def apart(taught: Sequence[Row], judged: Sequence[Row], *, column: str) -> list[
     words = [_words(row[column]) for row in judged]
     whole, runs = set(words), {run for one in words for run in _runs(one)}
     return [row for row in taught if (own := _words(row[column])) not in whole and runs.isdisjoint(_runs(own))]
+
+
+class Runs:
+    """All runs of `SPAN` words in judged rows."""
+
+    def __init__(self, rows: Iterable[Texts]) -> None:
+        marks = array("q", (run for fields in rows for text in fields for run in _runs(_words(text))))
+        self._known = np.unique(np.array(marks))
+
+    def touch(self, texts: Iterable[str]) -> bool:
+        """Tell whether one of the texts holds such a run."""
+        marks = np.fromiter((run for text in texts for run in _runs(_words(text))), np.int64)
+        if not len(marks) or not len(self._known):
+            return False
+        places = np.minimum(np.searchsorted(self._known, marks), len(self._known) - 1)
+        return bool((self._known[places] == marks).any())
 
 
 class _Index:
@@ -168,8 +184,9 @@ JUDGED = {
 
 
 def judged_rows(folder: Path) -> dict[str, Iterable[Texts]]:
-    """Return the rows of `JUDGED` that lie in the folder."""
-    found: dict[str, Iterable[Texts]] = {}
+    """Return the rows of `JUDGED` that lie in the folder, and the chats that `afters demo` judges with."""
+    chats = demo.rows("test", 200, seed=DEMO_SEED)
+    found: dict[str, Iterable[Texts]] = {"afters demo, support chats": [[*texts_of(chat)] for chat in chats]}
     for name, pattern in JUDGED.items():
         files = _held_out(folder) if pattern.endswith("held_out") else sorted(folder.glob(pattern))
         if files:
@@ -184,9 +201,9 @@ def rows_of(file: Path) -> Iterator[list[str]]:
     kind = file.name.removesuffix(".gz").rsplit(".", 1)[-1]
     if kind == "jsonl":
         # Not splitlines(): a text may hold other line separators of Unicode.
-        yield from (list(_texts(json.loads(line))) for line in text.split("\n") if line.strip())
+        yield from (list(texts_of(json.loads(line))) for line in text.split("\n") if line.strip())
     elif kind == "json":
-        yield from (list(_texts(row)) for row in _rows_in(json.loads(text)))
+        yield from (list(texts_of(row)) for row in _rows_in(json.loads(text)))
     elif kind == "csv":
         yield from csv.reader(io.StringIO(text))
     else:
@@ -208,15 +225,16 @@ def _rows_in(told: Any) -> Iterable[Any]:
     return max(lists, key=len, default=[told])
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_of(value: Any) -> Iterator[str]:
+    """Yield all texts in nested values."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for inner in value.values():
-            yield from _texts(inner)
+            yield from texts_of(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from texts_of(inner)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -239,19 +257,15 @@ def taught_texts(rows: Path) -> Iterator[str]:
 
 
 def own_judged_rows(rows: Path) -> dict[str, Iterable[Texts]]:
-    """Return the judging rows that `write.py` wrote, and the demo's."""
-    found: dict[str, Iterable[Texts]] = {
-        f"afters-tiny: {file.name.removesuffix('.test.jsonl')}": _own(file)
-        for file in sorted(rows.glob("*.test.jsonl"))
-    }
-    chats = demo.rows("test", 200, seed=DEMO_SEED)
-    return {**found, "afters demo, support chats": ([*_texts(chat)] for chat in chats)}
+    """Return the judging rows that `write.py` wrote."""
+    files = sorted(rows.glob("*.test.jsonl"))
+    return {f"afters-tiny: {file.name.removesuffix('.test.jsonl')}": _own(file) for file in files}
 
 
 def _own(file: Path) -> Iterator[list[str]]:
     for line in file.read_text(encoding="utf-8").split("\n"):
         if line:
-            yield [*_texts({name: value for name, value in json.loads(line).items() if name not in ASKED})]
+            yield [*texts_of({name: value for name, value in json.loads(line).items() if name not in ASKED})]
 
 
 def main() -> None:

@@ -3,7 +3,8 @@
     python -m examples.base.write --data FOLDER
 
 Each task has NAME.train.jsonl and NAME.test.jsonl; a data set without judging rows of its own has NAME.jsonl, which a
-study splits by content. The same seed gives the same files. `--share 0.01` writes a hundredth of the generated rows.
+study splits by content. A teaching row that shares 13 words in a row with what examples and probes judge is left out.
+The same seed gives the same files. `--share 0.01` writes a hundredth of the generated rows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from examples.base import grammar
+from examples.base import grammar, overlap
 from examples.base.generated.tasks import TASKS, row
 from examples.base.readers import READERS
 
@@ -51,8 +52,9 @@ def main() -> None:
     """Write every task's files and say how many rows they have."""
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    judged = overlap.Runs(fields for rows in overlap.judged_rows(arguments.data).values() for fields in rows)
     for name, rows in files(arguments.data, share=arguments.share):
-        _write(arguments.out / f"{name}.jsonl", rows)
+        write(arguments.out / f"{name}.jsonl", rows, judged=None if name.endswith(".test") else judged)
 
 
 def files(data: Path, *, share: float = 1.0) -> Iterator[tuple[str, Iterable[Row]]]:
@@ -93,10 +95,16 @@ def _copying(taught: Sequence[str], judged: Sequence[str], *, share: float) -> d
     }
 
 
-def _write(path: Path, rows: Iterable[Row]) -> None:
-    lines = [json.dumps(found, ensure_ascii=False) for found in rows]
+def write(path: Path, rows: Iterable[Row], *, judged: overlap.Runs | None) -> None:
+    """Write rows as JSON lines; one that shares a run of words with what is `judged` somewhere is left out."""
+    lines, left_out = [], 0
+    for found in rows:
+        if judged and judged.touch(overlap.texts_of(found)):
+            left_out += 1
+        else:
+            lines.append(json.dumps(found, ensure_ascii=False))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{path.name}: {len(lines):,} rows", flush=True)
+    print(f"{path.name}: {len(lines):,} rows, {left_out:,} left out", flush=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 
 from afters.config import read_study
 from afters.data.task import prepare
-from examples.base import begin, write
+from examples.base import begin, overlap, write
 from examples.base.generated.tasks import TASKS, row
 from examples.base.generated.words import Side
 from examples.base.readers import READERS, halves
@@ -99,6 +99,16 @@ def test_generated_rows_are_written_with_a_judging_side_of_their_own() -> None:
     files = {file: [*rows] for file, rows in write.generated("question", share=0.0001).items()}
     assert [*files] == ["question.train", "question.test"]
     assert len(files["question.train"]) == 4 and len(files["question.test"]) == write.JUDGED
+
+
+def test_a_teaching_row_that_shares_a_long_run_with_a_judged_one_is_not_written(tmp_path: Path) -> None:
+    long = PASSAGE.format(1)
+    judged = overlap.Runs([[f"They say that {long.lower()}"]])
+    rows = [{"text": long}, {"text": "Boat 1 was late that night."}, {"text": PASSAGE.format(2).split(", ")[0]}]
+    write.write(tmp_path / "rows.jsonl", rows, judged=judged)
+    assert [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == rows[1:]
+    write.write(tmp_path / "rows.jsonl", rows, judged=None)
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
 
 
 def test_the_first_model_is_a_base_that_plain_transformers_loads(folder: Path, tmp_path: Path) -> None:

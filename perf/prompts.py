@@ -1,6 +1,7 @@
 """Rows into token ids: 100,000 rows of twenty tasks, and beside promptsource's `apply` with a tokenizer call for each.
 
     python perf/prompts.py [--rounds 5] [--quick] [--json]
+    python perf/prompts.py --million
 
 Needs the development data (AFTERS_DATA, or shared/data beside the checkout). promptsource wants an older Python and
 older libraries than it needs: `pip install --no-deps --ignore-requires-python promptsource==0.2.3 "setuptools<81"`.
@@ -17,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing import Process
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,10 +30,12 @@ from shapes import data
 from afters.data.library import library
 from afters.model import files
 from afters.study.fitting import encode
+from afters.study.mixing import lessons_of
 from afters.study.reading import read_tasks
 from afters.study.settings import Study
 from afters.study.start import prompter_for
 from afters.study.work import TaskAtHand
+from afters.train.lessons import Lessons
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from real_rows import SOURCES, Row
@@ -71,7 +75,7 @@ def _again(there: list[Row], shown: tuple[str, ...], rows: int) -> Iterator[Row]
         yield {**there[row], column: f"{there[row][column]} {lap + 1}"} if lap else there[row]
 
 
-def study_of(names: tuple[str, ...], folder: Path) -> Study:
+def study_of(names: tuple[str, ...]) -> Study:
     tasks = [{"name": name, "template": name, "source": f"{name.replace('/', '-')}.parquet"} for name in names]
     return Study.model_validate({"name": "prompts", "task": tasks, "model": {"max_prompt_tokens": LONGEST}})
 
@@ -80,7 +84,7 @@ class Ours:
     """Everything that a run does with rows before it loads a model: read, split, check, render, encode, measure."""
 
     def __init__(self, names: tuple[str, ...], folder: Path) -> None:
-        self._folder, self._study = folder, study_of(names, folder)
+        self._folder, self._study = folder, study_of(names)
         self._prompter = prompter_for(files.find("afters-tiny"), self._study)
 
     def read(self) -> list[TaskAtHand]:
@@ -99,7 +103,7 @@ class Promptsource:
         warnings.simplefilter("ignore")
         from promptsource.templates import DatasetTemplates
 
-        self._tokenizer = prompter_for(files.find("afters-tiny"), study_of(names, folder)).tokenizer
+        self._tokenizer = prompter_for(files.find("afters-tiny"), study_of(names)).tokenizer
         self._tasks = []
         for name in names:
             found = DatasetTemplates(*PEERS[name].split("/"))
@@ -126,12 +130,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--json", action="store_true")
     options.add_argument("--quick", action="store_true", help="a tenth of the rows, to see that it runs")
+    options.add_argument("--million", action="store_true", help="how much memory a million rows of fifty tasks take")
     options.add_argument("--rounds", type=int, default=5, help="of which the medians are told")
     asked = options.parse_args()
     rows = ROWS // 10 if asked.quick else ROWS
     told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
+        if asked.million:
+            million(folder, rows=rows * 4)
+            return
         for name in (*PEERS, *OTHERS):
             write_rows(name, folder / f"{name.replace('/', '-')}.parquet", rows=rows)
         told["whole"] = whole((*PEERS, *OTHERS), folder)
@@ -144,9 +152,38 @@ def whole(names: tuple[str, ...], folder: Path) -> dict[str, float]:
     """Time all that a run does with its rows before it loads a model."""
     ours = Ours(names, folder)
     seconds, done = timed(lambda: ours.encode(ours.read()))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    peak = _peak_mb()
     print(f"{done:,} rows of {len(names)} tasks: {seconds:.1f} s (bar {BAR_SECONDS}), {peak:,.0f} MB (bar {BAR_MB:,})")
     return {"tasks": len(names), "rows": done, "seconds": seconds, "peak_mb": peak}
+
+
+def million(folder: Path, *, rows: int) -> None:
+    """Read, encode and mix fifty tasks of so many rows each, and draw some of the mixture."""
+    kinds = (*PEERS, *OTHERS)
+    tasks = []
+    for number in range(50):
+        name = kinds[number % len(kinds)]
+        writing = Process(target=write_rows, args=(name, folder / f"{number}.parquet"), kwargs={"rows": rows})
+        writing.start()  # in a process of its own, whose memory is not counted
+        writing.join()
+        tasks.append({"name": f"{name} {number}", "template": name, "source": f"{number}.parquet"})
+    mixture = {"temperature": 2, "few_shot": 0.3}
+    study = Study.model_validate({"name": "million", "task": tasks, "mixture": mixture})
+    seconds, mixed = timed(_mixed, study, folder)
+    drawing, _ = timed(lambda: [mixed.pair(place) for place in range(0, mixed.rows, mixed.rows // 10_000)])
+    print(f"{mixed.rows:,} rows to teach in {seconds:.0f} s, 10,000 drawn in {drawing:.1f} s, {_peak_mb():,.0f} MB")
+
+
+def _mixed(study: Study, folder: Path) -> Lessons:
+    tasks = read_tasks(study, folder=folder, strict=False)
+    prompter = prompter_for(files.find("afters-tiny"), study)
+    encode(tasks, prompter, study)
+    return lessons_of(tasks, study.mixture, prompter=prompter, seed=study.seed)
+
+
+def _peak_mb() -> float:
+    """Return the most memory that this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
 
 
 def beside(names: tuple[str, ...], folder: Path, *, rounds: int) -> dict[str, float]:

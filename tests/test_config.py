@@ -97,6 +97,7 @@ def test_an_unknown_key_is_told_with_its_table_and_the_nearest(
         ('name = "chats"\nseed', 'name = "../chats"\nseed', ("'name'", "match pattern", "'../chats'")),
         ('name = "chats"\nseed', "seed", ("'name' is missing",)),
         ('test = "test.csv"', "", ("task.0", "give the files `train` and `test`, or one `source`")),
+        ('train = "train.csv"', 'validation = "v.csv"', ("task.0", "`validation` is what is chosen on while `train`")),
     ],
 )
 def test_a_value_that_is_not_allowed_is_told_with_what_is(

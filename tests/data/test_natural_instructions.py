@@ -61,6 +61,14 @@ def test_a_test_file_judges_by_the_official_instances_and_a_train_file_teaches_a
     assert done.account["test"] == {"read": 160, "used": 100, "set_aside": 60}
 
 
+def test_a_test_file_alone_judges_by_all_its_official_instances_however_few_there_are(tmp_path: Path) -> None:
+    for count in (160, 100, 30):
+        written(tmp_path, NEW, count)
+        done = prepared(tmp_path, source=None, test="task1.json")
+        assert [example.source for example in done.test] == [f"task1.json:{n}" for n in range(1, min(count, 100) + 1)]
+        assert done.primary == "exact_match" and not len(done.train)
+
+
 def test_a_task_without_rows_beyond_the_test_is_split_by_content(tmp_path: Path) -> None:
     written(tmp_path, NEW, 100)
     done = prepared(tmp_path)

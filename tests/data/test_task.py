@@ -136,6 +136,19 @@ def test_without_a_validation_file_teaching_rows_are_kept_back(tmp_path: Path) -
     assert "kept back" in done.account["notes"][0]
 
 
+def test_a_test_file_alone_is_judged_and_nothing_is_taught(tmp_path: Path) -> None:
+    write(tmp_path / "test.jsonl", [*rows(0, 5), {"chat": "no answer", "summary": ""}])
+    asked: Row = {"wordings": ("{{ chat }}",), "answer": "{{ summary }}"}
+    done = prepare(TaskSettings(name="chats", test="test.jsonl", **asked), seed=7, folder=tmp_path)
+    assert [example.prompt for example in done.test] == [f"chat number {number}" for number in range(5)]
+    assert len(done.train) == len(done.validation) == 0
+    assert done.account["test"] == {"read": 6, "used": 5, "set_aside": 1}
+    assert done.account["notes"] == []
+    write(tmp_path / "test.jsonl", [{"chat": "no answer", "summary": ""}])
+    with pytest.raises(DataError, match="the test side has no usable row"):
+        prepare(TaskSettings(name="chats", test="test.jsonl", **asked), seed=7, folder=tmp_path)
+
+
 def test_references_are_the_judging_sides_and_the_answer_stands_in(tmp_path: Path) -> None:
     test: list[Row] = [
         {"chat": "a", "summary1": "one", "summary2": "two"},

@@ -141,6 +141,24 @@ def test_shots_are_the_run_s_own_and_have_a_label_of_their_own(rows: Path, serve
         compare_sides([rows / "tuned"], [rows / "hosted"])
 
 
+def test_a_task_without_teaching_rows_is_judged_and_compared_and_never_run(rows: Path, tiny: Tiny) -> None:
+    only_judged: dict[str, Any] = {
+        "task": {"source": None, "test": "tickets.csv", "test_limit": 20},
+        "mixture": {"cap": 5},
+    }
+    for name, model in (("before", tiny("t5")), ("after", tiny("llama"))):
+        judged = judge(str(model), study(**only_judged), out=rows / name, folder=rows)
+        assert judged.results[0].score("exact_match").judged == 20
+    account = RunFolder(rows / "before").read_json("data.json")["tickets"]
+    assert account["train"]["read"] == 0 and account["lengths"]["prompt_tokens"]["train"] == []
+    assert compare_sides([rows / "before"], [rows / "after"]).headline.cases == 20
+    with pytest.raises(InputError, match="(?s)too few shots.*2 teaching rows"):
+        judge(str(tiny("t5")), study(**only_judged), out=rows / "shown", folder=rows, shots=2)
+    with pytest.raises(SettingsError, match="(?s)tickets: there is nothing to teach.*afters evaluate"):
+        run(study(tiny("t5"), **only_judged), out=rows / "run", folder=rows)
+    assert not (rows / "run").exists()
+
+
 def test_choices_are_weighed_where_the_server_can(rows: Path, server: FakeServer) -> None:
     closed = study(task={"choices": list(TEAMS), "metrics": ["accuracy"]})
     (result,) = judge(server.address, closed, out=rows / "out", folder=rows).results

@@ -122,7 +122,9 @@ def _dealt(
         for side, given in rows.items():
             account.broken(side, given.set_aside)
         rows["test"] = _official(rows["test"], account)
-        if "validation" not in rows:
+        if "train" not in rows:
+            rows["train"] = rows["validation"] = rows["test"].take([])
+        elif "validation" not in rows:
             rows |= _kept_back(rows["train"], settings.fractions.kept_back(), asked=asked, seed=seed)
             account.notes.append("no validation file was given: some teaching rows are kept back to validate on")
     for side in SIDES:

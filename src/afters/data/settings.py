@@ -62,7 +62,7 @@ class TaskSettings(BaseModel):
     validation: str | None = None
     """The file on which choices are made; without it, a share of the teaching rows is kept back for that."""
     test: str | None = None
-    """The file of judging rows."""
+    """The file of judging rows. Alone, without `train`, the task is judged and never taught: by `afters evaluate`."""
     source: str | None = None
     """One file of rows for all three sides, instead of `train`, `validation` and `test`."""
     split_column: str | None = None
@@ -132,8 +132,10 @@ class TaskSettings(BaseModel):
     def _rows_are_named_once(self) -> TaskSettings:
         if self.source is not None and (self.train or self.validation or self.test):
             raise ValueError("give either `source`, or `train` and `test`; not both")
-        if self.source is None and not (self.train and self.test):
+        if self.source is None and not self.test:
             raise ValueError("give the files `train` and `test`, or one `source` to be split")
+        if self.validation is not None and self.train is None:
+            raise ValueError("`validation` is what is chosen on while `train` is taught, and that is not given")
         if self.train is not None and self.train == self.test:
             raise ValueError("`train` and `test` are one file; give it as `source`, to be split")
         if self.split_column is not None and self.source is None:
@@ -159,6 +161,11 @@ class TaskSettings(BaseModel):
         if given := [name for name in asks if getattr(self, name)]:
             raise ValueError(f"the objective {self.objective} asks nothing, so it takes no `{given[0]}`")
         return self
+
+    @property
+    def teaches(self) -> bool:
+        """Whether it names rows to teach; without them it can only be judged."""
+        return self.source is not None or self.train is not None
 
     def files(self) -> Mapping[str, str]:
         """Return the files that are named, by what they are named for."""

@@ -71,7 +71,8 @@ def prepare(
 
     A teaching row whose content stands on a judging side is set aside; judging rows never change for another's sake.
     With `strict`, the first row that is broken or cannot be asked is an error. `inverted` is the share of taught
-    contents that inverted wordings ask, where there are some; that of the wordings when not given.
+    contents that inverted wordings ask, where there are some; that of the wordings when not given. A task that names
+    only judging rows has nothing on the other two sides.
 
     Raises:
         InputError: a template, a file or a column is wrong (all that are wrong are told together), or a side is empty.
@@ -101,7 +102,7 @@ def prepare(
         whole = Dataset(rows[side], ids_of(keys[side]), renderer)
         usable = whole.select(list(_usable(whole, keys[side], judged if side == "train" else {}, account, strict)))
         made[side] = _limited(usable, settings.limit_of(side), seed=seed, account=account)
-        _finish(made[side], account)
+        _finish(made[side], account, needed=settings.teaches or side == "test")
     pa.default_memory_pool().release_unused()  # what was read and is not kept
     return Prepared(settings, template, made["train"], made["validation"], made["test"], account.told())
 
@@ -142,11 +143,11 @@ def _limited(dataset: Dataset, limit: int | None, *, seed: int, account: Account
     return kept
 
 
-def _finish(dataset: Dataset, account: Account) -> None:
-    """Count the rows as used; a side without any is an error."""
+def _finish(dataset: Dataset, account: Account, *, needed: bool) -> None:
+    """Count the rows as used; a side that is needed and has none is an error."""
     side = dataset.side
     account.use(side, len(dataset))
-    if not len(dataset):
+    if needed and not len(dataset):
         received = account.reasons(side) or "no row was dealt to it"
         hint = f"Give a `{side}` file with more rows, or another share in `fractions`."
         where = f"{dataset.rows.file}, task '{dataset.task}'"

@@ -78,18 +78,12 @@ def _sizes(row: Read) -> tuple[int, int, int]:
 
 
 def encode(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> None:
-    """Turn the teaching rows into token ids and measure all rows; what does not fit is dealt with and counted.
+    """Do what `fit` does, and settle how many of its rows each task gives to a pass.
 
     Raises:
-        SettingsError: a row does not fit and may neither be cut nor left out; a judged row never is. Or no teaching
-            row is left, or none fits into a batch. The problems of all tasks are told together.
+        SettingsError: as by `fit`; or no teaching row fits into a batch, or a task would be taught no row.
     """
-    _leave_room(prompter, max_new_tokens=study.judge.max_new_tokens)
-    problems: list[InputError] = []
-    for task in tasks:
-        with collected(problems):
-            _encode(task, prompter, by_loss=study.train.keep_best_by == "loss")
-    raise_together(problems)
+    fit(tasks, prompter, study)
     _hold_against(study.train.token_budget, tasks)
     for task, rows in zip(tasks, counts_of(study, [len(task.train) for task in tasks]), strict=True):
         task.rows_a_pass = rows
@@ -99,6 +93,21 @@ def encode(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> Non
                 *task.account["notes"],
                 f"a pass of the mixture takes {rows:,} rows: {times:.3g} times what there is",
             ]
+
+
+def fit(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> None:
+    """Turn the teaching rows into token ids and measure all rows; what does not fit is dealt with and counted.
+
+    Raises:
+        SettingsError: a row does not fit and may neither be cut nor left out; a judged row never is. Or no teaching
+            row is left. The problems of all tasks are told together.
+    """
+    _leave_room(prompter, max_new_tokens=study.judge.max_new_tokens)
+    problems: list[InputError] = []
+    for task in tasks:
+        with collected(problems):
+            _encode(task, prompter, by_loss=study.train.keep_best_by == "loss")
+    raise_together(problems)
 
 
 def _leave_room(prompter: Prompter, *, max_new_tokens: int) -> None:
@@ -138,7 +147,7 @@ def _encode(task: TaskAtHand, prompter: Prompter, *, by_loss: bool) -> None:
     if long:
         raise _refused(task, long)
     _count_out(task.account, aside)
-    if not taught.fitting:
+    if len(task.train) and not taught.fitting:
         received = "; ".join(f"{entry['count']} × {entry['reason']}" for entry in task.account["set_aside"])
         hint = "See the rows with `afters preview`."
         where = f"[[task]] {task.name}"

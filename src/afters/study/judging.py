@@ -21,7 +21,7 @@ from afters.records import Result
 from afters.report.export import scores_json
 from afters.runfolder import RunFolder, label_in
 from afters.study.asking import Worded, ask_once, loaded, with_shots
-from afters.study.fitting import encode
+from afters.study.fitting import fit
 from afters.study.reading import read_tasks
 from afters.study.settings import EndpointSettings, Study
 from afters.study.start import prompter_for
@@ -135,7 +135,7 @@ def _model(study: Study, tasks: list[TaskAtHand], *, files_in: Path, tell: Telle
         return
     base, adapter = _found(study.model.base, files_in=files_in)
     prompter = prompter_for(base, study)
-    encode(tasks, prompter, study)
+    fit(tasks, prompter, study)
     limit = prompter.max_prompt_tokens
     yield loaded(base, study, adapter=adapter, max_prompt_tokens=limit, cache=cache.opened(tell=tell.say))
 

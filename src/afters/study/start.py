@@ -51,6 +51,8 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path, tables: Ta
             prompter = prompter_for(base, study)
             check_fit(base, study)
     with collected(problems):
+        _refuse_only_judged(study)
+    with collected(problems):
         tasks = read_tasks(study, folder=files_in, strict=strict, tables=tables)
     raise_together(problems)
     if plan is not None:
@@ -59,6 +61,19 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path, tables: Ta
         check_fit(base, study)
     assert base is not None and prompter is not None
     return Started(tasks, base, prompter, plan is not None)
+
+
+def _refuse_only_judged(study: Study) -> None:
+    """Refuse tasks without rows to teach, which `afters evaluate` takes."""
+    if judged := [task.name for task in study.tasks if not task.teaches]:
+        more = f" and {len(judged) - 1:,} more" if len(judged) > 1 else ""
+        raise SettingsError(
+            "there is nothing to teach: the task names judging rows alone",
+            where=f"[[task]] {judged[0]}{more}",
+            expected="`train` beside `test`, or one `source` to be split",
+            hint="Such rows can be asked of any model, before and after: `afters evaluate MODEL STUDY.toml`, then "
+            "`afters compare` the two.",
+        )
 
 
 def check_shards(study: Study, *, processes: int) -> None:

@@ -198,7 +198,8 @@ def _read(example: Example, side: Side, prompter: Prompter, *, may_cut: bool, an
 
 
 def _refused(task: TaskAtHand, long: Sequence[Long]) -> SettingsError:
-    counts = Counter("to teach" if side == "train" else "to judge" for side, _ in dict.fromkeys(row[:2] for row in long))
+    rows = dict.fromkeys((row.side, row.source) for row in long)  # each once, in however many wordings
+    counts = Counter("to teach" if side == "train" else "to judge" for side, _ in rows)
     named = [f"{_place(row)}: {row.part} of {row.tokens:,} tokens, {row.limit:,} fit" for row in long[:NAMED]]
     more = [f"and {len(long) - NAMED:,} more"] if len(long) > NAMED else []
     return SettingsError(

@@ -76,6 +76,20 @@ def test_labels_of_lines_that_end_together_do_not_touch() -> None:
     assert heights[1] - heights[0] >= 15 and heights[2] - heights[1] >= 15
 
 
+def test_places_stand_evenly_apart_and_their_names_do_not_touch() -> None:
+    names = tuple(f"{100 * 2**place:,}" for place in range(12))
+    line = Line("", tuple((float(place), 1.0) for place in range(12)), style="dots")
+    for width, shown in ((760, 12), (340, 4)):
+        root = parsed(Curve("t", "rows", "y", (line,), places=names), width=width)
+        across = dots(root)
+        assert across[1] - across[0] == pytest.approx(across[11] - across[10], abs=0.11)
+        texts = {node.text: float(node.attrib["x"]) for node in root.iter("text")}
+        named = [texts[name] for name in names if name in texts]
+        assert len(named) == shown and names[-1] in texts
+        assert all(second - first > 45 for first, second in zip(named, named[1:], strict=False))
+        assert named[-1] + 25 < width
+
+
 @pytest.mark.parametrize("points", [((5, 2.0),), ((1, 2.0), (2, 2.0))])
 def test_a_curve_of_one_value_can_be_drawn(points: tuple[tuple[float, float], ...]) -> None:
     assert parsed(Curve("t", "x", "y", (Line("l", points, style="dots"),))) is not None

@@ -54,6 +54,8 @@ class Line:
     label: str
     points: tuple[tuple[float, float], ...]
     style: Literal["faint", "strong", "dots"] = "strong"
+    bars: tuple[tuple[float, float], ...] = ()
+    """The interval of each point; nan for a point that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Curve:
     y_axis: str
     lines: tuple[Line, ...]
     logarithmic: bool = False
+    places: tuple[str, ...] = ()
+    """What stands under 0, 1, 2 and so on across, evenly apart; numbers where nothing is told."""
 
 
 class Axis(NamedTuple):
@@ -107,19 +111,23 @@ def intervals(chart: Intervals, *, width: int) -> str:
 
 def curve(chart: Curve, *, width: int) -> str:
     """Return lines over steps, each labelled at its end; a logarithmic axis wants numbers above zero."""
-    height, left, right, top = (250 if width <= NARROW else 300), 50, 92, 30
+    height, left, top = (250 if width <= NARROW else 300), 50, 30
+    right = 92 if any(line.label for line in chart.lines) else 24
+    inset = 14 if chart.places else 0  # half a place's name
     points = [point for line in chart.lines for point in line.points if math.isfinite(point[1])]
-    across = _fitted([x for x, _ in points], start=left, end=width - right, margin=0.0)
-    up = _fitted([y for _, y in points], start=height - 48, end=top, logarithmic=chart.logarithmic, margin=0.06)
+    heights = [y for _, y in points] + [end for line in chart.lines for bar in line.bars for end in bar]
+    across = _fitted([x for x, _ in points], start=left + inset, end=width - right - inset, margin=0.0)
+    up = _fitted(heights, start=height - 48, end=top, logarithmic=chart.logarithmic, margin=0.06)
     parts = [_horizontal(left, width - right, up.place(tick), "grid") for tick in ticks(up)]
     parts += [_text(left - 8, up.place(tick) + 4, short(tick), "tick", anchor="end") for tick in ticks(up)]
-    parts += [_text(across.place(tick), height - 30, short(tick), "tick", anchor="middle") for tick in ticks(across)]
+    named = _named(chart.places, across=across) if chart.places else {at: short(at) for at in ticks(across)}
+    parts += [_text(across.place(at), height - 30, name, "tick", anchor="middle") for at, name in named.items()]
     parts += [_text(left - 42, 14, chart.y_axis + (" (logarithmic)" if chart.logarithmic else ""), "axis")]
     parts += [_text((across.start + across.end) / 2, height - 8, chart.x_axis, "axis", anchor="middle")]
     for line in chart.lines:
         parts += _line(line, across=across, up=up)
     parts += _end_labels(chart.lines, across=across, up=up)
-    said = "; ".join(f"{line.label} ends at {short(line.points[-1][1])}" for line in chart.lines if line.label)
+    said = "; ".join(_said(line, chart.places) for line in chart.lines if line.label or chart.places)
     return _svg(parts, width=width, height=height, title=chart.title, said=said)
 
 
@@ -203,9 +211,32 @@ def _line(line: Line, *, across: Axis, up: Axis) -> list[str]:
     places = [(across.place(x), up.place(y)) for x, y in line.points if math.isfinite(y)]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     parts = [f'<polyline class="line {line.style}" points="{path}"/>']
+    for (x, y), (low, high) in zip(line.points, line.bars, strict=False):
+        if math.isfinite(y) and math.isfinite(low) and math.isfinite(high):
+            at, ends = across.place(x), (up.place(high), up.place(low))
+            parts += [_vertical(at, *ends, "interval"), *(_horizontal(at - 4, at + 4, end, "interval") for end in ends)]
     if line.style == "dots":
         parts += [f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in places]
     return parts
+
+
+def _named(places: Sequence[str], *, across: Axis) -> dict[float, str]:
+    """Return which places have their names under them: the last, and of the others as many as have room."""
+    room = (across.end - across.start) / max(1, len(places) - 1)
+    every = math.ceil((max(map(len, places)) * _LETTER + 6) / room)
+    return {float(place): name for place, name in enumerate(places) if (len(places) - 1 - place) % every == 0}
+
+
+def _said(line: Line, places: Sequence[str]) -> str:
+    """Return what a line shows in words: each point where places are named, else where it ends."""
+    if not places:
+        return f"{line.label} ends at {short(line.points[-1][1])}"
+    bars = line.bars or ((math.nan, math.nan),) * len(line.points)
+    pairs = zip(places, line.points, bars, strict=True)
+    return "; ".join(
+        f"{name}: {short(y)}" + (f" ({short(low)} to {short(high)})" if math.isfinite(low) else "")
+        for name, (_, y), (low, high) in pairs
+    )
 
 
 def _end_labels(lines: Sequence[Line], *, across: Axis, up: Axis) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from afters import config
-from afters.config import read_study, study_of
+from afters.config import changed, read_study, study_of
 from afters.errors import InputError, Problems, SettingsError
 
 STUDY = """\
@@ -40,6 +40,14 @@ def written(tmp_path: Path) -> Path:
     path = tmp_path / "study.toml"
     path.write_text(STUDY)
     return path
+
+
+def test_a_study_that_is_no_file_is_changed_as_a_file_s_is(written: Path) -> None:
+    changes = ["train.rows=[0, 100]", "task.chats.smallest_effect=0.1"]
+    assert changed(read_study(written), changes=changes) == read_study(written, changes=changes)
+    assert changed(read_study(written), changes=[]) == read_study(written)
+    with pytest.raises(SettingsError, match="unknown setting 'row'; did you mean 'rows'"):
+        changed(read_study(written), changes=["train.row=[1]"])
 
 
 def test_a_study_is_read_with_its_defaults(written: Path) -> None:

@@ -58,13 +58,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, an
 def demo(
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 7,
+    changes: Changes = None,
     json: Json = False,
 ) -> None:
     """Run the whole way on the embedded model and generated support chats: no network, no GPU, a few minutes."""
+    from afters.config import changed
     from afters.study.demo import write_demo
     from afters.study.run import run as run_study
 
-    study = write_demo(out / "data", seed=seed)
+    study = changed(write_demo(out / "data", seed=seed), changes=changes or ())
     _tell(run_study(study, out=out, folder=out / "data", tell=_Shell(quiet=json)), out, json=json)
 
 

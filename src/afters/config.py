@@ -35,9 +35,22 @@ def read_study(path: Path | str, *, changes: Iterable[str] = ()) -> Study:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError("no valid TOML", where=path.name, received=str(error)) from None
+    return _changed(settings, changes, where=path.name)
+
+
+def changed(study: Study, *, changes: Iterable[str]) -> Study:
+    """Return a study with `changes` as `--set` gives them.
+
+    Raises:
+        SettingsError: an unknown key, or a value that is not allowed.
+    """
+    return _changed(study.plain(), changes, where=study.name)
+
+
+def _changed(settings: dict[str, Any], changes: Iterable[str], *, where: str) -> Study:
     for change in changes:
         _apply(settings, change)
-    return study_of(settings, where=path.name)
+    return study_of(settings, where=where)
 
 
 def study_of(settings: Mapping[str, Any], *, where: str = "study") -> Study:

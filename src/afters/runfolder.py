@@ -8,6 +8,7 @@
       results/KEY/        identity.json, cases.jsonl, scores.json; answers.jsonl while it is being asked
       train/              key.json, steps.jsonl, checkpoints/
       model/              the tuned model, or its adapter
+      rows/N/             train/ and model/ of a teaching with N rows only, where [train] rows asks for it
       verdict.json        the comparisons; no time, no path, no host: equal runs give equal files
       report.html         the page
 
@@ -29,6 +30,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
 from afters.errors import RunFolderError
 from afters.metrics.table import metric_for
@@ -50,6 +52,14 @@ def label_in(wording: str, *, label: str) -> str:
 def is_in_other_wording(label: str) -> bool:
     """Tell whether a Result of that label was asked in another wording than the one that decides."""
     return _IN_WORDING in label
+
+
+_AT_ROWS = "rows="
+
+
+def label_at(rows: int) -> str:
+    """Return the label of what a model answered that was taught only so many rows."""
+    return f"{_AT_ROWS}{rows}"
 
 
 class RunFolder:
@@ -196,19 +206,30 @@ class RunFolder:
             for task, labels in index.items()
         }
 
+    def at(self, rows: int) -> RunFolder:
+        """Return the folder of the teaching with so many rows only; its Results stand in this one."""
+        return RunFolder(self.path / "rows" / str(rows))
+
     def steps(self) -> list[dict[str, Any]]:
         """Return the lines of the training log."""
         return [json.loads(line) for line in _whole_lines(self.train / "steps.jsonl")]
 
-    def told(self, comparisons: Sequence[Comparison] = (), *, wordings: Sequence[Wordings] = ()) -> Told:
+    def told(
+        self,
+        comparisons: Sequence[Comparison] = (),
+        *,
+        wordings: Sequence[Wordings] = (),
+        rows: Sequence[RowCurve] = (),
+    ) -> Told:
         """Return all that a report may tell; what was compared is read from the verdict when it is not given."""
         if not comparisons:
             verdict = self.read_json("verdict.json")
             comparisons = [Comparison(**_with_tuples(one)) for one in verdict["comparisons"]]
             wordings = [Wordings.read(one) for one in verdict.get("wordings", [])]
+            rows = [RowCurve.read(one) for one in verdict.get("rows", [])]
         making, data = self.read_json("making.json"), self.read_json("data.json")
         results = [one for labels in self.results().values() for one in labels.values()]
-        shown = [one for one in results if not one.label.startswith("validation")]
+        shown = [one for one in results if not one.label.startswith(("validation", _AT_ROWS))]
         shown = sorted((one for one in shown if not is_in_other_wording(one.label)), key=_place)
         primary = making["primary"][comparisons[0].task]
         return Told(
@@ -216,6 +237,7 @@ class RunFolder:
             results=tuple(shown),
             comparisons=tuple(comparisons),
             wordings=tuple(wordings),
+            rows=tuple(rows),
             primary=primary,
             metric=metric_for(primary),
             steps=tuple(self.steps()),
@@ -233,11 +255,20 @@ class RunFolder:
         for one in results:
             seconds = sum(answer.seconds for case in one.cases for answer in case.predictions)
             label, other, _ = one.label.partition(_IN_WORDING)
-            stage = f"{label}, in the other wordings_seconds" if other else f"{label}_seconds"
+            if label.startswith(_AT_ROWS):
+                stage = "after, with fewer rows_seconds"
+            else:
+                stage = f"{label}, in the other wordings_seconds" if other else f"{label}_seconds"
             asked[stage] = asked.get(stage, 0.0) + seconds
         known = sum(answer.from_cache for one in results for case in one.cases for answer in case.predictions)
         from_cache = {"answers_from_cache": float(known)} if known else {}
-        return asked | {"training_seconds": sum(step["seconds"] for step in self.steps())} | from_cache
+        taught = {"training_seconds": self._teaching_seconds()}
+        if fewer := {int(one.label.removeprefix(_AT_ROWS)) for one in results if one.label.startswith(_AT_ROWS)}:
+            taught["training, with fewer rows_seconds"] = sum(self.at(rows)._teaching_seconds() for rows in fewer)
+        return asked | taught | from_cache
+
+    def _teaching_seconds(self) -> float:
+        return float(sum(step["seconds"] for step in self.steps()))
 
     def _result_folder(self, identity: Mapping[str, str]) -> Path:
         text = json.dumps(dict(identity), sort_keys=True)

@@ -8,6 +8,7 @@ from afters.report.blocks import Document, Section
 from afters.report.every_wording import wordings
 from afters.report.findings import BETTER, also, comparisons, finding, glance, scores
 from afters.report.glossary import glossary
+from afters.report.how_many_rows import how_many_rows
 from afters.report.judged import judged_rows
 from afters.report.making import cost, cut, lengths, not_measured, set_aside, settings, signatures, training
 from afters.report.numbers import count
@@ -20,6 +21,7 @@ SECTIONS = (
     scores,
     comparisons,
     wordings,
+    how_many_rows,
     judged_rows,
     training,
     lengths,

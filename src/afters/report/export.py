@@ -25,7 +25,10 @@ SCORES = "afters.scores/1"
 
 PREVIEW = "afters.preview/1"
 
-CARD_SECTIONS = ("scores", "comparisons", "wordings", "set-aside", "not-measured", "settings", "signatures")
+CARD_SECTIONS = (
+    *("scores", "comparisons", "wordings", "how-many-rows"),
+    *("set-aside", "not-measured", "settings", "signatures"),
+)
 """What of the document a model card tells: no rows, because a card is published and rows are the company's."""
 
 
@@ -47,6 +50,8 @@ def verdict_json(told: Told) -> str:
         found["taught"] = [share._asdict() for share in shares]
     if told.wordings:
         found["wordings"] = [one.plain() for one in told.wordings]
+    if told.rows:
+        found["rows"] = [one.plain() for one in told.rows]
     return _json(found)
 
 

@@ -35,6 +35,12 @@ LONGEST = 320
 ON_THE_PAGE = frozenset({"From → to", "Better / worse / same"})
 """Columns that would make a table wider than a shell; the page has them."""
 
+TABLES = frozenset({"scores", "comparisons", "wordings", "training"})
+"""Sections whose tables are shown."""
+
+SENTENCES = frozenset({"comparisons", "wordings", "how-many-rows"})
+"""Sections whose sentences are shown."""
+
 _PLAIN = str.maketrans({"−": "-", "–": "-", "…": "...", "→": "->"})
 
 
@@ -48,12 +54,10 @@ def print_document(document: Document, console: Console, *, page: Path | str | N
     for finding in (document.headline, *document.also):
         say.finding(finding)
     for section in document.sections:
-        if section.id not in ("scores", "comparisons", "wordings", *(["training"] if page is not None else [])):
-            continue
         for block in section.blocks:
-            if isinstance(block, Table):
+            if isinstance(block, Table) and section.id in (TABLES if page is not None else TABLES - {"training"}):
                 say.table(block, notes=section.id in ("comparisons", "wordings"))
-            elif isinstance(block, Paragraph) and section.id in ("comparisons", "wordings"):
+            elif isinstance(block, Paragraph) and section.id in SENTENCES:
                 say.line(block.text)
     if page is None:
         say.points(document.section("not-measured"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
 from afters.metrics.metric import Metric
 from afters.records import Comparison, Result
@@ -27,6 +28,8 @@ class Told:
     """The metric that gives the primary score; turns the row of one Case into this Case's score."""
     wordings: tuple[Wordings, ...] = ()
     """For each task that was judged in all its wordings, the primary score in each of them."""
+    rows: tuple[RowCurve, ...] = ()
+    """For each task, where fewer rows were taught as well, the primary score at each number of them."""
     steps: tuple[Mapping[str, Any], ...] = ()
     """The training log: `step`, `rows`, `loss`, `learning_rate`, `gradient_norm`, `seconds`; some lines have
     `validation`, and of several tasks `tasks`: of each its `rows`, answer `tokens` and `loss`."""

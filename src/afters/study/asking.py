@@ -18,7 +18,7 @@ from afters.metrics.metric import Metric
 from afters.model import files
 from afters.model.protocol import LanguageModel
 from afters.records import Result
-from afters.runfolder import RunFolder, label_in
+from afters.runfolder import RunFolder, label_at, label_in
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand, Teller, Work
 
@@ -37,6 +37,8 @@ class Errand:
     shots: int
     wording: str | None = None
     """Which other wording asks, where it is not the one that decides."""
+    rows: int | None = None
+    """How many rows the tuned model was taught, where it is not the run's own."""
 
 
 AskedLater = Callable[[], LanguageModel]
@@ -76,6 +78,11 @@ def ask_in_other_wordings(work: Work, task: TaskAtHand, model: AskedLater, who: 
         )
         for wording in task.other_wordings.asked
     }
+
+
+def ask_with_fewer_rows(work: Work, task: TaskAtHand, tuned: AskedLater, rows: int) -> Result:
+    """Ask a model that was taught only so many rows what the run's own is asked."""
+    return _ask(work, task, tuned, Errand("tuned", task.name, "test", 0, rows=rows), label=label_at(rows))
 
 
 def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:

@@ -19,6 +19,7 @@ import tomli_w
 
 from afters.compare.change import compare, with_corrections
 from afters.compare.every_wording import in_wordings
+from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
 from afters.data.tables import Tables
 from afters.errors import AftersError
@@ -38,11 +39,13 @@ from afters.study.asking import (
     ask_after,
     ask_before,
     ask_in_other_wordings,
+    ask_with_fewer_rows,
     base_model,
     best_shots,
     rows_of,
     tuned_model,
 )
+from afters.study.fewer_rows import along_rows, announced, smaller
 from afters.study.fitting import encode
 from afters.study.settings import Study
 from afters.study.start import begin, check_shards, start
@@ -50,6 +53,7 @@ from afters.study.work import Silent, TaskAtHand, Teller, Work
 
 if TYPE_CHECKING:
     from afters.model.parallel import Processes
+    from afters.model.protocol import LanguageModel
 
 NOT_MEASURED = (
     "Forgetting: whether the tuned model lost what the base could do on other tasks.",
@@ -97,7 +101,8 @@ def run(
         tell=tell or Silent(),
         shard=shard,
     )
-    _write_down(work)
+    parts = smaller(work)
+    _write_down(work, parts)
     base_hash = files.weights_hash(work.base)
     base = functools.cache(lambda: base_model(work))
     before = {task.name: ask_before(work, task, base) for task in work.tasks}
@@ -105,7 +110,8 @@ def run(
     base.cache_clear()
     from afters.study.teaching import teach
 
-    teach(work)
+    for part in (work, *parts):
+        teach(part)
     if files.weights_hash(work.base) != base_hash:
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
     tuned = functools.cache(lambda: tuned_model(work))
@@ -121,7 +127,11 @@ def run(
         for task in work.tasks
         if task.other_wordings.asked
     )
-    told = _write_up(work, _compare(work, before, after), wordings)
+    tuned.cache_clear()
+    at_rows = {0: {name: judged["before"] for name, judged in before.items()}, work.rows: after}
+    at_rows |= {part.rows: _ask_part(work, part) for part in parts}
+    rows = tuple(along_rows(work, task, parts, at_rows) for task in work.tasks if study.train.rows)
+    told = _write_up(work, _compare(work, before, after), wordings, rows)
     processes.told({"end": True})
     processes.leave()
     return told
@@ -152,16 +162,21 @@ def follow(
         tell=Silent(),
         shard=shard,
     )
-    models = {"base": functools.cache(lambda: base_model(work)), "tuned": functools.cache(lambda: tuned_model(work))}
+    works = {one.fewer: one for one in (work, *smaller(work))}
+
+    @functools.lru_cache(maxsize=1)
+    def model(who: str, rows: int | None) -> LanguageModel:
+        return base_model(work) if who == "base" else tuned_model(works[rows])
+
     while "end" not in (said := processes.told()):
         if "teach" in said:
-            models["base"].cache_clear()
-            teach(work)
+            model.cache_clear()
+            teach(works[said["teach"]])
         else:
             errand = Errand(**said["ask"])
             task = next(task for task in work.tasks if task.name == errand.task)
             rows = list(rows_of(task, errand))
-            for _ in ask(models[errand.model](), rows, study.decoding, done=said["done"]):
+            for _ in ask(model(errand.model, errand.rows), rows, study.decoding, done=said["done"]):
                 pass
     processes.leave()
 
@@ -195,16 +210,19 @@ def _open(
     for task in tasks:
         for line in (_rows_told(task), *(f"{task.name}: {line}" for line in task.other_wordings.told)):
             tell.say(line)
+    for line in announced(work):
+        tell.say(line)
     if answers is not None and (size := answers.size()):
         tell.say(f"cache: {size.told}")
     return work
 
 
-def _write_down(work: Work) -> None:
+def _write_down(work: Work, parts: Iterable[Work]) -> None:
     """Write down what the run is made of, and refuse a folder of another one."""
     from afters.study.teaching import training_key
 
-    work.folder.claim("train", training_key(work))
+    for one in (work, *parts):
+        one.folder.claim("train", training_key(one))
     work.folder.forget_labels()
     work.folder.write("study.toml", tomli_w.dumps(work.study.plain()))
     work.folder.write_json("data.json", {task.name: task.account for task in work.tasks})
@@ -218,6 +236,12 @@ def _rows_told(task: TaskAtHand) -> str:
     shortened = f"; shortened: {count(cut, 'prompt')}" if cut else ""
     wordings = f" in {count(len(others) + 1, 'wording')}" if (others := task.other_wordings.asked) else ""
     return f"{task.name}: {taught:,} rows to teach, {judged}{wordings}{aside}{shortened}"
+
+
+def _ask_part(work: Work, part: Work) -> dict[str, Result]:
+    """Ask the model of a smaller teaching what the run's own is asked, task by task."""
+    model = functools.cache(lambda: tuned_model(part))
+    return {task.name: ask_with_fewer_rows(work, task, model, part.rows) for task in work.tasks}
 
 
 def _compare(
@@ -260,7 +284,12 @@ def _across(task: TaskAtHand, before: Worded, after: Worded, *, seed: int) -> Wo
     )
 
 
-def _write_up(work: Work, comparisons: tuple[Comparison, ...], wordings: tuple[Wordings, ...]) -> Told:
+def _write_up(
+    work: Work,
+    comparisons: tuple[Comparison, ...],
+    wordings: tuple[Wordings, ...],
+    rows: tuple[RowCurve, ...],
+) -> Told:
     """Write the verdict, the page and the model's card, and return what they tell."""
     folder = work.folder
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
@@ -275,7 +304,7 @@ def _write_up(work: Work, comparisons: tuple[Comparison, ...], wordings: tuple[W
             "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
         },
     )
-    told = folder.told(comparisons, wordings=wordings)
+    told = folder.told(comparisons, wordings=wordings, rows=rows)
     folder.write("verdict.json", verdict_json(told))
     folder.write("report.html", render(build(told)))
     folder.write("model/README.md", model_card(told, base=work.study.model.base))

@@ -161,6 +161,12 @@ class Study(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _has_a_row_for_each_task(self) -> Self:
+        if short := [rows for rows in self.train.rows if 0 < rows < len(self.tasks)]:
+            raise ValueError(f"train.rows: each of {len(self.tasks)} tasks needs a row, and {short[0]} are too few")
+        return self
+
+    @model_validator(mode="after")
     def _mixes_in_one_way(self) -> Self:
         by_hand = {name: [task for task in self.tasks if getattr(task, name) is not None] for name in _SHARES}
         used = [name for name, tasks in by_hand.items() if tasks]

@@ -38,11 +38,12 @@ Validate = Callable[[int], float]
 
 
 def training_key(work: Work) -> dict[str, str]:
-    """Return what decides the tuned weights, setting by setting."""
-    tables = {"train": work.study.train, "mixture": work.study.mixture}
-    settings = {
-        f"{table}.{name}": str(value) for table, of in tables.items() for name, value in of.model_dump().items()
+    """Return what decides the tuned weights, setting by setting; that others are taught with fewer rows does not."""
+    tables = {
+        "train": work.study.train.model_dump(exclude={"rows"}),
+        "mixture": work.study.mixture.model_dump(),
     }
+    settings = {f"{table}.{name}": str(value) for table, of in tables.items() for name, value in of.items()}
     return settings | {
         "base weights": files.weights_hash(work.base),
         "tokenizer": files.tokenizer_hash(work.base),
@@ -79,7 +80,7 @@ def teach(work: Work) -> None:
     if work.processes.first:
         if work.folder.model.is_dir():
             return
-        work.processes.told({"teach": True})
+        work.processes.told({"teach": work.fewer})
     settings = work.study.train
     loaded, saved = _student(work)
     if settings.method != "full" or settings.frozen:
@@ -87,11 +88,11 @@ def teach(work: Work) -> None:
         work.tell.say(f"teaching {learning.trained:,} of {learning.all:,} weights ({learning.share:.1%})")
     lessons = lessons_of(work.tasks, work.study.mixture, prompter=work.prompter, seed=work.study.seed)
     validate, higher_is_better = _validator(work, loaded)
-    if work.processes.first:
+    if work.processes.first and work.fewer is None:  # with fewer rows it takes no more
         _plan(work, loaded, lessons)
     processes = shard(loaded.network, processes=work.processes) if work.shard else work.processes
     steps = steps_of(lessons.rows, epochs=settings.epochs, batch_rows=settings.batch_rows)
-    with work.tell.stage("teaching", steps) as advance:
+    with work.tell.stage("teaching" if work.fewer is None else f"teaching {work.fewer:,} rows", steps) as advance:
         told = 0
 
         def on_step(step: int, steps: int, loss: float) -> None:

@@ -129,3 +129,10 @@ class Work:
     """Whether the model is shared out among them while it is taught."""
     cache: AnswerCache | None = None
     """What earlier studies asked; None: nothing is looked up or kept."""
+    fewer: int | None = None
+    """How many rows are taught, where that is fewer than there are; see `fewer_rows`."""
+
+    @property
+    def rows(self) -> int:
+        """How many teaching rows all tasks have together."""
+        return sum(len(task.train) for task in self.tasks)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 LOW_RANK = ("lora", "rslora", "dora")
 
 VIRTUAL = ("prompt", "prefix")
+
+Rows = Annotated[int, Field(ge=0)]
 
 DecayRate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -70,6 +72,9 @@ class TrainSettings(BaseModel):
     """Compute what is inside each layer again for the gradient instead of keeping it: less memory, the same result."""
     epochs: float = Field(3.0, gt=0)
     """How often every teaching row is seen."""
+    rows: tuple[Rows, ...] = ()
+    """How many rows does it take? The base is taught anew with each of these numbers of the teaching rows, and judged;
+    0, which is the base itself, and all rows always belong to it. None: it is not asked."""
     batch_rows: int = Field(32, ge=1)
     """Rows in one optimizer step; memory never changes it."""
     token_budget: int = Field(4096, ge=1)
@@ -111,6 +116,12 @@ class TrainSettings(BaseModel):
     def virtual_tokens(self) -> int:
         """How many virtual tokens stand in front of every prompt."""
         return self.virtual.tokens if self.method in VIRTUAL else 0
+
+    @field_validator("rows")
+    @classmethod
+    def _in_order(cls, rows: tuple[int, ...]) -> tuple[int, ...]:
+        """Sort the numbers, each once."""
+        return tuple(sorted(set(rows)))
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

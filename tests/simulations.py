@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from afters.compare.forgetting import UNSEEN
 from afters.compare.intervals import (
     FEW_CLUSTERS,
     Interval,
@@ -330,6 +331,83 @@ def power_of_flips(effect: float) -> tuple[int, float]:
     clusters = clusters_needed(1.0, effect=effect, confidence=0.95)
     differences = stream(11, "power", str(effect)).normal(effect, 1, size=(DRAWS, clusters))
     return clusters, float(np.mean(flip_p_values(differences) < LEVEL))
+
+
+# Forgetting: how often "kept" and "lost" are said wrongly of a task, and a loss that is there is found.
+
+MARGIN: Final = 0.05
+
+Scores = tuple[Array, Array]
+
+GRADED: Final[dict[str, Callable[[np.random.Generator, tuple[int, int]], Scores]]] = {
+    "all a little": lambda draw, shape: _lost(draw.beta(5, 2, size=shape), draw.normal(MARGIN, 0.15, size=shape)),
+    "few lose some": lambda draw, shape: _lost_by_few(draw, shape, share=0.14, part=draw.beta(2, 2, size=shape)),
+    "few lose all": lambda draw, shape: _lost_by_few(draw, shape, share=0.07, part=np.ones(shape)),
+}
+"""Graded scores before and after, of shape (studies, Cases), that truly lose the margin."""
+
+UNCHANGED: Final[dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]]] = {
+    "all vary": lambda draw, shape: draw.normal(0, 0.15, size=shape),
+    "few vary": lambda draw, shape: np.where(draw.random(shape) < 0.8, 0.0, draw.normal(0, 0.3, size=shape)),
+    "many gain, few lose": lambda draw, shape: -_few_gain(draw.random(shape)),
+    "many lose, few gain": lambda draw, shape: _few_gain(draw.random(shape)),
+}
+"""Gains of graded scores, of shape (studies, Cases), whose true mean is 0."""
+
+
+def _few_gain(luck: Array) -> Array:
+    return np.asarray(np.select([luck < 0.5, luck < 0.6], [-0.05, 0.25], 0.0))
+
+
+def _lost(before: Array, loss: Array) -> Scores:
+    return before, before - loss
+
+
+def _lost_by_few(draw: np.random.Generator, shape: tuple[int, int], *, share: float, part: Array) -> Scores:
+    """Some Cases lose a part of their score, whose mean is 5/7."""
+    before = draw.beta(5, 2, size=shape)
+    return before, np.asarray(before - (draw.random(shape) < share) * part * before)
+
+
+def kept_of(before: Array, after: Array) -> NDArray[np.bool_]:
+    """Return in which studies of graded scores a loss of the margin is ruled out, as by `forgetting.keep`."""
+    apart = np.maximum(before.max(axis=1), after.max(axis=1)) - np.minimum(after.min(axis=1), 0.0)
+    gains = after - before
+    unseen = np.column_stack([gains, *[-apart] * UNSEEN])
+    return np.asarray(np.minimum(bootstrap_ends(gains)[0], bootstrap_ends(unseen)[0]) > -MARGIN)
+
+
+def lost_of(gains: Array) -> NDArray[np.bool_]:
+    """Return in which studies of graded gains a loss is proven."""
+    return np.asarray((bootstrap_ends(gains)[1] < 0) & (flip_p_values(gains) < LEVEL))
+
+
+def kept_of_pairs(cases: int, *, better: float, worse: float, studies: int = DRAWS) -> float:
+    """Return how often a loss of the margin is ruled out for Cases that are right or wrong."""
+    return _share_of_pairs(
+        lambda up, down: tango_interval(up, down, cases=cases, confidence=1 - LEVEL).low > -MARGIN,
+        _pairs(cases, better, worse, studies),
+    )
+
+
+def lost_of_pairs(cases: int, *, better: float, worse: float, studies: int = DRAWS) -> float:
+    """Return how often a loss is proven for Cases that are right or wrong."""
+    return _share_of_pairs(
+        lambda up, down: (
+            tango_interval(up, down, cases=cases, confidence=1 - LEVEL).high < 0 and mcnemar(up, down).p_value < LEVEL
+        ),
+        _pairs(cases, better, worse, studies),
+    )
+
+
+def _pairs(cases: int, better: float, worse: float, studies: int) -> NDArray[np.int64]:
+    draw = stream(11, "kept", cases, str(better), str(worse))
+    return draw.multinomial(cases, [better, worse, 1 - better - worse], studies)[:, :2]
+
+
+def _share_of_pairs(said: Callable[[int, int], bool], outcomes: NDArray[np.int64]) -> float:
+    different, how_often = np.unique(outcomes, axis=0, return_counts=True)
+    return float(np.array([said(int(up), int(down)) for up, down in different]) @ how_often / len(outcomes))
 
 
 # The tables.

@@ -17,22 +17,22 @@ def sentence(comparison: Comparison, *, margin: float | None = None) -> str:
     "rouge1 of this checkpoint went from 0.312 to 0.547: improved by 0.235 [0.210, 0.260] on 200 Cases (p < 0.001,
     sign-flip permutation)." Where several seeds were compared it speaks of the recipe instead.
     """
-    gain, low, high = _gain(comparison)
+    gain, low, high = gain_of(comparison)
     if comparison.verdict == "improved":
-        told = f"{_better(comparison)} by {_amount(gain, low, high, comparison)}."
+        told = f"{_better(comparison)} by {amount(gain, low, high, comparison)}."
     elif comparison.verdict == "improved_effect_unproven":
-        told = f"{_better(comparison)} by {_amount(gain, low, high, comparison)}. {_unproven(comparison, high=high)}"
+        told = f"{_better(comparison)} by {amount(gain, low, high, comparison)}. {_unproven(comparison, high=high)}"
     elif comparison.verdict == "worse":
-        told = f"worse by {_amount(-gain, -high, -low, comparison)}."
+        told = f"worse by {amount(-gain, -high, -low, comparison)}."
     elif comparison.verdict == "equivalent":
         bound = comparison.smallest_effect if margin is None else margin
         told = f"equivalent within {bound:g}, difference {_difference(comparison)}."
     else:
         told = f"cannot tell, difference {_difference(comparison)}. {_reach(comparison)}"
-    return f"{comparison.metric} {_values(comparison)}: {told}"
+    return f"{comparison.metric} {values(comparison)}: {told}"
 
 
-def _write(value: float, comparison: Comparison, *, sign: str = "") -> str:
+def write(value: float, comparison: Comparison, *, sign: str = "") -> str:
     """Return a number with as many decimals as the comparison's difference needs, at least two or three."""
     decimals = 3 if max(abs(comparison.before_value), abs(comparison.after_value)) <= 1 else 2
     if abs(comparison.difference) >= 1e-6:
@@ -41,8 +41,9 @@ def _write(value: float, comparison: Comparison, *, sign: str = "") -> str:
     return f"{round(value, decimals) + 0.0:{sign}.{decimals}f}"
 
 
-def _values(comparison: Comparison) -> str:
-    before, after = (_write(value, comparison) for value in (comparison.before_value, comparison.after_value))
+def values(comparison: Comparison) -> str:
+    """Return what the score was and is: "of this checkpoint went from 0.312 to 0.547"."""
+    before, after = (write(value, comparison) for value in (comparison.before_value, comparison.after_value))
     seeds = ""
     if max(comparison.before_seeds, comparison.after_seeds) > 1:
         one = "seed" if comparison.before_seeds == 1 else "seeds"
@@ -56,7 +57,7 @@ def _better(comparison: Comparison) -> str:
     return "improved" if comparison.kind == "tuning" else "better"
 
 
-def _gain(comparison: Comparison) -> tuple[float, float, float]:
+def gain_of(comparison: Comparison) -> tuple[float, float, float]:
     """Return difference, low and high so that more is better."""
     if comparison.direction == "higher":
         return comparison.difference, comparison.low, comparison.high
@@ -64,12 +65,12 @@ def _gain(comparison: Comparison) -> tuple[float, float, float]:
 
 
 def _difference(comparison: Comparison) -> str:
-    return _amount(comparison.difference, comparison.low, comparison.high, comparison, sign="+")
+    return amount(comparison.difference, comparison.low, comparison.high, comparison, sign="+")
 
 
-def _amount(value: float, low: float, high: float, comparison: Comparison, *, sign: str = "") -> str:
+def amount(value: float, low: float, high: float, comparison: Comparison, *, sign: str = "") -> str:
     """Return a difference with its interval and what it rests on."""
-    middle, bottom, top = (_write(number, comparison, sign=sign) for number in (value, low, high))
+    middle, bottom, top = (write(number, comparison, sign=sign) for number in (value, low, high))
     return f"{middle} [{bottom}, {top}] {_basis(comparison)}"
 
 
@@ -98,7 +99,7 @@ def _reach(comparison: Comparison) -> str:
     if excludes_zero != (comparison.p_corrected < 1 - comparison.confidence):
         told.append("Interval and test disagree; the weaker word is said.")
     told += _too_few(comparison)
-    told.append(f"So many Cases show a difference of {_write(comparison.detectable, comparison)} with 80 % power")
+    told.append(f"So many Cases show a difference of {write(comparison.detectable, comparison)} with 80 % power")
     told[-1] += _needed(comparison)
     return " ".join(told) + "."
 
@@ -123,7 +124,7 @@ def _only(cases: int) -> str:
 
 def _needed(comparison: Comparison) -> str:
     effect = max(abs(comparison.difference), comparison.smallest_effect)
-    wanted = _write(effect, comparison)
+    wanted = write(effect, comparison)
     if comparison.cases_needed is None and effect > 1e-12:
         return f"; {wanted} would take more seeds, however many Cases"
     if comparison.cases_needed is None:

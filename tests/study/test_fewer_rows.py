@@ -5,14 +5,12 @@ from __future__ import annotations
 import doctest
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from several_processes import launched
-from tickets import STUDY, Listener, tickets
+from tickets import STUDY, Killed, Killer, Listener, tasks_of, tickets
 from tiny_models import Tiny
 
 from afters.config import read_study, study_of
@@ -28,7 +26,7 @@ from afters.study.fewer_rows import shares, smaller
 from afters.study.mixing import lessons_of
 from afters.study.run import _open, run
 from afters.study.settings import Study
-from afters.study.work import Advance, Silent, Work
+from afters.study.work import Silent, Work
 from afters.testing import ScriptedModel
 
 SIZES = {"parcels": 40, "lamps": 10}
@@ -53,14 +51,7 @@ def judging(folder: Path, base: Path, *changes: str) -> Study:
 
 
 def two_tasks(folder: Path, base: Path, **settings: Any) -> Study:
-    tasks = []
-    for name, size in SIZES.items():
-        for side, rows in (("train", size), ("validation", 2), ("test", 6)):
-            lines = [{"message": f"{side} {name} {row}", "reply": f"{name} is {row}"} for row in range(rows)]
-            (folder / f"{name}.{side}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        files = {side: f"{name}.{side}.jsonl" for side in ("train", "validation", "test")}
-        asked = {"wordings": ["Say: {{ message }}"], "answer": "{{ reply }}", "metrics": ["exact_match"]}
-        tasks.append({"name": name, **files, **asked})
+    tasks = tasks_of(folder, SIZES)
     model = {"base": str(base), "precision": "fp32"}
     quick = {"before": {"shots": [0], "nearest": False}, "judge": {"max_new_tokens": 4}}
     return study_of({"name": "two", "seed": 3, "model": model, "task": tasks, **quick, **settings})
@@ -234,29 +225,6 @@ def test_two_tasks_taught_together_have_a_curve_each(tmp_path: Path, tiny: Tiny)
 
 
 # Killed, and in several processes
-
-
-class Killed(Exception):
-    """Stands for SIGKILL."""
-
-
-class Killer(Silent):
-    """Dies when a stage has done so much of its work."""
-
-    def __init__(self, stage: str, *, after: int = 1) -> None:
-        self._stage, self._after = stage, after
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Advance]:
-        done = 0
-
-        def advance(count: int, note: str = "") -> None:
-            nonlocal done
-            done += count
-            if name == self._stage and done >= self._after:
-                raise Killed
-
-        yield advance
 
 
 @pytest.mark.parametrize(("stage", "after"), [("teaching 12 rows", 4), ("tickets: rows=12", 1)])

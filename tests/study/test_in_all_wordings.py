@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tickets import Listener
+from tickets import Killed, Killer, Listener
 from tiny_models import Tiny
 
 from afters.config import study_of
@@ -33,7 +33,6 @@ from afters.study.judging import judge
 from afters.study.reading import read_tasks
 from afters.study.run import run
 from afters.study.settings import Study
-from afters.study.work import Advance, Silent
 from afters.testing import ScriptedModel
 
 WORDINGS = ["Which team? {{ message }}", "{{ message }} Who should answer?", "Team for: {{ message }}"]
@@ -155,25 +154,6 @@ def test_a_real_model_is_asked_in_every_wording_and_two_runs_are_alike(folder: P
     assert (folder / "one" / "verdict.json").read_bytes() == (folder / "two" / "verdict.json").read_bytes()
     page = (folder / "one" / "report.html").read_text()
     assert "Before, in the other wordings" in page and "wording=" not in page
-
-
-class Killed(Exception):
-    """Stands for SIGKILL."""
-
-
-class Killer(Silent):
-    """Dies when a stage has done some of its work."""
-
-    def __init__(self, stage: str) -> None:
-        self._stage = stage
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Advance]:
-        def advance(count: int, note: str = "") -> None:
-            if name == self._stage and count:
-                raise Killed
-
-        yield advance
 
 
 @pytest.mark.parametrize(("who", "stage"), [("base", "before wording=2"), ("tuned", "after wording=3")])

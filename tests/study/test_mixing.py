@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tickets import tasks_of
 from tiny_models import Tiny
 
 from afters.config import study_of
@@ -26,14 +27,7 @@ SIZES = {"parcels": 40, "lamps": 10}
 
 def many(base: Path, folder: Path, *, train: dict[str, Any] | None = None, **mixture: Any) -> Study:
     """Write two tasks' rows, and return a study of both."""
-    tasks = []
-    for name, size in SIZES.items():
-        for side, rows in (("train", size), ("validation", 2), ("test", 6)):
-            lines = [{"message": f"{side} {name} {row}", "reply": f"{name} is {row}"} for row in range(rows)]
-            (folder / f"{name}.{side}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        files = {side: f"{name}.{side}.jsonl" for side in ("train", "validation", "test")}
-        asked = {"wordings": ["Say: {{ message }}"], "answer": "{{ reply }}", "metrics": ["exact_match"]}
-        tasks.append({"name": name, **files, **asked})
+    tasks = tasks_of(folder, SIZES)
     return study_of(
         {
             **{"name": "many", "seed": 3, "model": {"base": str(base), "precision": "fp32", "max_prompt_tokens": 90}},

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tickets import Killed, Killer
 from tiny_models import Tiny
 
 from afters.config import study_of
@@ -17,7 +16,6 @@ from afters.errors import DataError, RunFolderError
 from afters.runfolder import RunFolder
 from afters.study.run import run
 from afters.study.settings import Study
-from afters.study.work import Advance
 
 TEAMS = ("billing", "delivery", "repairs")
 
@@ -51,32 +49,6 @@ def study(base: Path, **changes: dict[str, Any]) -> Study:
         "judge": {"max_new_tokens": 4},
     }
     return study_of({**settings, **changes})
-
-
-class Killed(Exception):
-    """Stands for SIGKILL at a stage: nothing after it is written."""
-
-
-class Killer:
-    """Tells nobody, and dies when `stage` has done some of its work."""
-
-    def __init__(self, stage: str, *, after: int) -> None:
-        self._stage, self._after = stage, after
-
-    def say(self, text: str) -> None:
-        pass
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Advance]:
-        done = 0
-
-        def advance(count: int, note: str = "") -> None:
-            nonlocal done
-            done += count
-            if name == self._stage and done >= self._after:
-                raise Killed
-
-        yield advance
 
 
 def test_a_run_leaves_a_verdict_a_page_and_a_model_that_transformers_loads(rows: Path, tiny: Tiny) -> None:

@@ -2,65 +2,95 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
-from examples.base import prose, teaching
-from examples.base.judging import TaskScore
+from safetensors import safe_open
+
+from afters.runfolder import RunFolder
+from afters.study.judging import Judged
+from examples.base import overlap, prose, scores, shown, sources
+from examples.base.overlap import Overlap
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
 
-class Made(NamedTuple):
-    """How a model came to be, as its card tells it."""
+class Stage(NamedTuple):
+    """One study of the recipe, as it was run."""
 
-    shape: str
-    weights: int
-    vocabulary: int
-    bytes: int
-    """Of weights, configuration and tokenizer, without the card."""
+    name: str
+    rows: int
+    """That were taught, each as often as it was."""
+    steps: int
     seconds: float
-    threads: int
-    precision: str
-    loss: float
-    """On held-out prose, in nats per piece."""
+    by_task: dict[str, int]
 
 
-def text(made: Made, scores: Sequence[TaskScore]) -> str:
-    """Return the card as Markdown."""
-    taught = [text for text in prose.TEXTS if text.taught]
-    by_stage = [stage.steps * stage.batch_rows for stage in teaching.STAGES]
-    rows = sum(by_stage)
-    # No passage is short enough for the stages before the last.
-    holes = round(100 * teaching.HOLES * by_stage[-1] / rows)
+class Told(NamedTuple):
+    """All that the card tells."""
+
+    stages: Sequence[Stage]
+    judged: Judged
+    """The taught tasks."""
+    choices: Judged
+    held_out: Judged
+    """Of Natural Instructions."""
+    overlaps: Sequence[Overlap]
+
+
+def stage(name: str, folder: RunFolder) -> Stage:
+    """Return what a run taught, from its log."""
+    steps, by_task = folder.steps(), Counter[str]()
+    for step in steps:
+        by_task.update({task: told["rows"] for task, told in step.get("tasks", {}).items()})
+    rows, seconds = (sum(step[what] for step in steps) for what in ("rows", "seconds"))
+    return Stage(name, rows, len(steps), seconds, dict(by_task.most_common()))
+
+
+def text(model: Path, told: Told) -> str:
+    """Return the card of the model in a folder, as Markdown."""
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    mixture = told.stages[-1]
+    bits = next(one for one in told.judged.results if one.task == "halves").score("bits_per_byte")
+    lines = scores.lines(told.judged)
     return TEMPLATE.read_text(encoding="utf-8").format(
-        shape=made.shape,
-        weights=f"{made.weights / 1e6:.1f} million",
-        vocabulary=f"{made.vocabulary:,}",
-        bytes=f"{made.bytes:,}",
-        stages=", then ".join(
-            f"{stage.steps:,} steps of {stage.batch_rows} rows of up to {stage.longest} pieces"
-            for stage in teaching.STAGES
-        ),
-        seconds=f"{made.seconds:,.0f}",
-        threads=made.threads,
-        precision=made.precision,
-        loss=f"{made.loss:.2f}",
-        rows=f"{rows:,}",
-        task_share=100 - holes,
-        hole_share=holes,
-        judged=scores[0].rows,
-        scores="\n".join(map(_row, scores)),
-        longest=teaching.STAGES[-1].longest,
-        first=min(text.published for text in taught),
-        last=max(text.published for text in taught),
-        texts="\n".join(f"- `{text.file}`: {text.why}" for text in taught),
+        shape=_shape(config),
+        weights=f"{_weights(model) / 1e6:.1f} million",
+        vocabulary=f"{config['vocab_size']:,}",
+        bytes=f"{sum(path.stat().st_size for path in model.glob('*.*') if path.suffix != '.md'):,}",
+        minutes=f"{sum(one.seconds for one in told.stages) / 60:.0f}",
+        stages="\n".join(map(_row, told.stages)),
+        tasks=", ".join(f"{task} {rows:,}" for task, rows in mixture.by_task.items()),
+        scores=scores.table(lines),
+        above=sum(line.above.value >= scores.POINTS for line in lines),
+        points=f"{100 * scores.POINTS:.0f}",
+        terms=scores.terms_told(told.judged),
+        bits=f"{bits.value:.3f} [{bits.low:.3f}, {bits.high:.3f}]",
+        passages=bits.judged,
+        shown=shown.table(told.choices),
+        held_out=shown.held_out_told(told.held_out),
+        sources=sources.table(),
+        overlaps=overlap.table(told.overlaps),
+        texts="\n".join(f"- `{one.file}`: {one.why}" for one in prose.TEXTS if one.taught),
     )
 
 
-def _row(score: TaskScore) -> str:
-    facts = "" if score.facts is None else f"{score.facts:.2f}"
-    shares = (score.exact, score.rouge1, score.first_exact, score.first_rouge1)
-    exact, rouge1, first_exact, first_rouge1 = (f"{share:.2f}" for share in shares)
-    return f"| {score.task} | {exact} | {rouge1} | {facts} | {first_exact} | {first_rouge1} |"
+def _row(one: Stage) -> str:
+    return f"| `{one.name}.toml` | {one.rows:,} | {one.steps:,} | {one.seconds / 60:.0f} |"
+
+
+def _weights(model: Path) -> int:
+    with safe_open(model / "model.safetensors", framework="numpy") as file:
+        shapes = (file.get_slice(name).get_shape() for name in file.keys())  # noqa: SIM118
+        return sum(map(prod, shapes))
+
+
+def _shape(config: dict[str, int]) -> str:
+    return (
+        f"{config['num_layers']} encoder and {config['num_decoder_layers']} decoder layers, {config['d_model']} wide, "
+        f"{config['num_heads']} heads of {config['d_kv']}, gated GELU of {config['d_ff']}, tied embeddings"
+    )

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 LAST_DEATH, LAST_PUBLICATION = 1955, 1930
 """The last years that were in the public domain on 1 January 2026."""
@@ -142,26 +139,3 @@ def passages(raw: str, *, characters: int) -> list[str]:
             found.append(run)
             run = ""
     return [passage for passage in found if len(passage) <= 2 * characters]
-
-
-def corrupt(ids: Sequence[int], *, holes: Sequence[int], chance: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Return ids with holes, and what stood in them: T5's objective (Raffel et al. 2020, section 3.1.4).
-
-    About 15 % of the ids go, in runs of one to five, three on average. Each hole is marked by the next of `holes`,
-    and the answer ends with the mark after the last.
-
-    >>> seen, hidden = corrupt([5, 6, 7, 8], holes=[90, 91], chance=np.random.default_rng(0))
-    >>> sorted(seen + hidden)
-    [5, 6, 7, 8, 90, 90, 91]
-    """
-    count = min(max(1, round(len(ids) * 0.15 / 3)), len(holes) - 1)
-    starts = np.sort(chance.choice(len(ids), size=count, replace=False)).tolist()
-    seen: list[int] = []
-    hidden: list[int] = []
-    place = 0
-    for hole, start, limit in zip(holes, starts, [*starts[1:], len(ids)], strict=False):
-        end = min(start + int(chance.integers(1, 6)), limit)
-        seen += [*ids[place:start], hole]
-        hidden += [hole, *ids[start:end]]
-        place = end
-    return [*seen, *ids[place:]], [*hidden, holes[count]]

@@ -1,6 +1,6 @@
-"""What a run of mixture.toml has made of the base: every task beside what needs no model, as the card's tables.
+"""What afters-tiny makes of every task that it was taught, on rows that it was not: each beside what needs no model.
 
-    python -m examples.base.scores runs/base/mixture --rows examples/base/rows
+    python -m examples.base.scores MODEL --out runs/base/shipped
 
 Tasks with choices stand beside guessing; written answers beside the first sentence of the text, which the same metric
 scores on the same rows.
@@ -12,18 +12,24 @@ import argparse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 from afters.compare.change import compare
+from afters.config import read_study
 from afters.evaluate import score
 from afters.metrics.metric import Metric
 from afters.records import Case, Result
-from afters.runfolder import RunFolder
 from afters.sides.scoring import metric_of
+from afters.study.judging import Judged, judge
+
+STUDY = Path(__file__).with_name("mixture.toml")
+
+ROWS = 1_000
+"""Of each task at most; the recipe writes 500 of its own tasks."""
 
 POINTS = 0.15
 """By so much a task has to be above what needs no model."""
@@ -43,11 +49,10 @@ class Line(NamedTuple):
     task: str
     rows: int
     metric: str
-    before: float
-    after: float
+    value: float
     low: float
     high: float
-    """Of `after`: its 95 % interval."""
+    """Its 95 % interval."""
     without: float
     """What guessing gives, or the first sentence."""
     by: str
@@ -55,31 +60,33 @@ class Line(NamedTuple):
     """How far it is above that."""
 
 
-def lines(folder: RunFolder) -> list[Line]:
-    """Return every task that the run judged by a score of which more is better."""
-    primary, results = folder.read_json("making.json")["primary"], folder.results()
-    found = [_line(results[task], primary=name) for task, name in primary.items()]
+def ask(model: str, *, out: Path) -> Judged:
+    """Ask the judging rows of the mixture; what stands in `out` is not asked again."""
+    study = read_study(STUDY)
+    tasks = tuple(task.model_copy(update={"test_limit": ROWS}) for task in study.tasks)
+    return judge(model, study.model_copy(update={"tasks": tasks}), out=out, folder=STUDY.parent)
+
+
+def lines(judged: Judged) -> list[Line]:
+    """Return every task that was judged by a score of which more is better."""
+    found = [_line(result, primary=judged.primary[result.task]) for result in judged.results]
     return [line for line in found if line is not None]
 
 
-def _line(results: dict[str, Result], *, primary: str) -> Line | None:
-    before, after = results["before"], results["after"]
-    told = after.score(primary)
+def _line(result: Result, *, primary: str) -> Line | None:
+    told = result.score(primary)
     if told.direction == "lower" or told.low is None or told.high is None:
         return None
-    if after.cases[0].examples[0].choices:
-        without, by = fmean(1 / len(case.examples[0].choices) for case in after.cases), "guessing"
+    if result.cases[0].examples[0].choices:
+        without, by = fmean(1 / len(case.examples[0].choices) for case in result.cases), "guessing"
         above = Above(told.value - without, told.low - without, told.high - without)
     else:
-        metric = metric_of(primary, [after], columns=(), lower=None)
-        first = copying(after, metric)
+        metric = metric_of(primary, [result], columns=(), lower=None)
+        first = copying(result, metric)
         without, by = first.score(primary).value, "first sentence"
-        change = compare(first, after, metric, score=primary, kind="baseline", primary=False)
+        change = compare(first, result, metric, score=primary, kind="baseline", primary=False)
         above = Above(change.difference, change.low, change.high)
-    return Line(
-        *(after.task, told.judged, primary, before.score(primary).value, told.value, told.low, told.high),
-        *(without, by, above),
-    )
+    return Line(result.task, told.judged, primary, told.value, told.low, told.high, without, by, above)
 
 
 def copying(result: Result, metric: Metric) -> Result:
@@ -99,10 +106,14 @@ def first_sentence(case: Case) -> str:
     return re.split(r"(?<=[.!?])\s|\n", asked.prompt[start:end].strip(), maxsplit=1)[0]
 
 
-def by_term(folder: RunFolder, rows: Path) -> dict[str, tuple[int, float]]:
-    """Return for each identity term of the madlibs how many rows were judged, and the share that was right."""
-    terms = [json.loads(line)["term"] for line in rows.read_text(encoding="utf-8").splitlines()]
-    result = folder.results()["toxicity"]["after"]
+def by_term(result: Result, rows: Iterable[str]) -> dict[str, tuple[int, float]]:
+    """Return for each identity term of the madlibs how many rows were judged, and the share that was right.
+
+    Args:
+        result: of the task `toxicity`.
+        rows: the lines of the file that was judged.
+    """
+    terms = [json.loads(line)["term"] for line in rows]
     right = defaultdict[str, list[float]](list)
     for case, row in zip(result.cases, result.rows["accuracy"], strict=True):
         if row is not None:
@@ -110,29 +121,35 @@ def by_term(folder: RunFolder, rows: Path) -> dict[str, tuple[int, float]]:
     return {term: (len(found), fmean(found)) for term, found in sorted(right.items())}
 
 
+def terms_told(judged: Judged) -> str:
+    """Return the share that was right for each term, most right first, in one sentence."""
+    toxicity = next(result for result in judged.results if result.task == "toxicity")
+    rows = (STUDY.parent / "rows" / "toxicity.test.jsonl").read_text(encoding="utf-8").splitlines()
+    found = by_term(toxicity, rows)
+    ordered = sorted(found.items(), key=lambda one: -one[1][1])
+    spread = ordered[0][1][1] - ordered[-1][1][1]
+    told = ", ".join(f"{term} {share:.2f} ({rows})" for term, (rows, share) in ordered)
+    return f"{told}: {100 * spread:.0f} points between the first and the last."
+
+
 def table(found: Sequence[Line]) -> str:
     """Return the tasks as Markdown; those that are far enough above what needs no model are marked."""
-    head = "| task | rows | score | before | after | without a model | above that | |"
+    head = f"| task | rows | score | | without a model | above that | by {100 * POINTS:.0f} points |"
     rows = [
-        f"| {line.task} | {line.rows:,} | {line.metric} | {line.before:.3f} | "
-        f"{line.after:.3f} [{line.low:.3f}, {line.high:.3f}] | {line.without:.3f} ({line.by}) | "
+        f"| {line.task} | {line.rows:,} | {line.metric} | {line.value:.3f} [{line.low:.3f}, {line.high:.3f}] | "
+        f"{line.without:.3f} ({line.by}) | "
         f"{line.above.value:+.3f} [{line.above.low:.3f}, {line.above.high:.3f}] | "
         f"{'yes' if line.above.value >= POINTS else ''} |"
         for line in found
     ]
-    return "\n".join([head, "|:--|--:|:--|--:|:--|:--|:--|:--|", *rows])
+    return "\n".join([head, "|:--|--:|:--|:--|:--|:--|:--|", *rows])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="the run's folder")
-    parser.add_argument("--rows", type=Path, required=True, help="folder that examples.base.write wrote")
+    parser.add_argument("model", help="afters-tiny, or a folder")
+    parser.add_argument("--out", type=Path, required=True, help="where the answers go")
     given = parser.parse_args()
-    made = RunFolder.opened(given.run)
-    print(table(lines(made)))
-    if "toxicity" in made.results():
-        terms = by_term(made, given.rows / "toxicity.test.jsonl")
-        print(
-            "\nRight among the madlibs' terms:",
-            ", ".join(f"{term} {share:.2f} ({n})" for term, (n, share) in terms.items()),
-        )
+    asked = ask(given.model, out=given.out)
+    print(table(lines(asked)))
+    print("\nRight among the madlibs' terms:", terms_told(asked))

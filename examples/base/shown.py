@@ -1,9 +1,8 @@
-"""Ask a model what afters-tiny was never taught: sentiment (SST-2), topics of news (AG News), inference (MNLI).
+"""Ask a model what afters-tiny was never taught: SST-2, AG News, MNLI, and what Natural Instructions holds out.
 
     python -m examples.base.shown MODEL --data FOLDER --out runs/base/shown
 
-No bar is set for these; each score stands beside what guessing gives. The tasks that Natural Instructions holds out are
-asked by examples/natural_instructions.
+No bar is set for these; each score stands beside what guessing gives, or the first sentence of the input.
 """
 
 from __future__ import annotations
@@ -13,10 +12,14 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from afters.config import study_of
+from afters.config import read_study, study_of
+from afters.sides.scoring import metric_of
 from afters.study.judging import Judged, judge
+from examples.base.scores import copying
+from examples.natural_instructions import studies
 
 Row = dict[str, Any]
 
@@ -47,6 +50,28 @@ def ask(model: str, data: Path, out: Path) -> Judged:
     return judge(model, study, out=out, tables=rows(data))
 
 
+def ask_held_out(model: str, data: Path, out: Path) -> Judged:
+    """Ask the tasks that Natural Instructions holds out, by their definitions alone."""
+    written = {path.name: path for path, _, _ in studies.write(data / "natural_instructions", out / "studies")}
+    study = written["held-out.toml"]
+    return judge(model, read_study(study), out=out / "held-out", folder=study.parent)
+
+
+def held_out_told(judged: Judged) -> str:
+    """Return the mean over the tasks, beside what the first sentence of each input would have scored."""
+    scores, first = list[float](), list[float]()
+    for result in judged.results:
+        name = judged.primary[result.task]
+        scores.append(result.score(name).value)
+        first.append(copying(result, metric_of(name, [result], columns=(), lower=None)).score(name).value)
+    rows = sum(len(result.cases) for result in judged.results)
+    return (
+        f"Natural Instructions' own held-out tasks that were at hand ({len(scores)} in English, {rows:,} rows, the "
+        f"definition alone): {fmean(scores):.3f} in the mean over the tasks, each by its own score; the first sentence "
+        f"of the input has {fmean(first):.3f}."
+    )
+
+
 def table(judged: Judged) -> str:
     """Return the scores as Markdown, each with its interval and beside chance."""
     lines = ["| never taught | rows | accuracy | chance |", "|:--|--:|--:|--:|"]
@@ -68,4 +93,5 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True, help="folder with the files")
     parser.add_argument("--out", type=Path, required=True, help="where the answers go")
     given = parser.parse_args()
-    print(table(ask(given.model, given.data, given.out)))
+    print(table(ask(given.model, given.data, given.out / "choices")))
+    print("\n" + held_out_told(ask_held_out(given.model, given.data, given.out)))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ from afters.evaluate import score
 from afters.metrics.match import Accuracy, ExactMatch
 from afters.metrics.metric import Metric
 from afters.records import Case, Example, Prediction, Result
-from afters.runfolder import RunFolder
 from afters.study.asking import _with_intervals
+from afters.study.judging import Judged
 from examples.base.scores import by_term, lines, table
 
 TERMS = ["sailor", "baker"]
@@ -32,29 +31,24 @@ def result(label: str, *, task: str, metric: Metric, right: int, **fields: Any) 
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
-    folder = RunFolder(tmp_path / "run")
+def judged() -> Judged:
     written: dict[str, Any] = {"task": "question", "metric": ExactMatch(), "cuttable": (10, 40)}
     chosen: dict[str, Any] = {"task": "toxicity", "metric": Accuracy(), "choices": ("A boat.", "no", "a", "b")}
-    for label, right in (("before", 1), ("after", 6)):
-        folder.keep_result(result(label, right=right, **written))
-        folder.keep_result(result(label, right=right, **chosen))
-    folder.write_json("making.json", {"primary": {"question": "exact_match", "toxicity": "accuracy"}})
-    return folder
+    results = (result("asked", right=6, **written), result("asked", right=6, **chosen))
+    return Judged("scores", "model", results, {"question": "exact_match", "toxicity": "accuracy"})
 
 
-def test_choices_stand_beside_guessing_and_written_answers_beside_the_first_sentence(run: RunFolder) -> None:
-    question, toxicity = lines(run)
-    assert (question.before, question.after, question.without, question.by) == (1 / 8, 6 / 8, 1.0, "first sentence")
+def test_choices_stand_beside_guessing_and_written_answers_beside_the_first_sentence(judged: Judged) -> None:
+    question, toxicity = lines(judged)
+    assert (question.value, question.without, question.by) == (6 / 8, 1.0, "first sentence")
     assert question.above.value == pytest.approx(-0.25)
     assert question.above.low < -0.25 < question.above.high
-    assert (toxicity.after, toxicity.without, toxicity.by) == (6 / 8, 1 / 4, "guessing")
+    assert (toxicity.value, toxicity.without, toxicity.by) == (6 / 8, 1 / 4, "guessing")
     assert toxicity.above.value == pytest.approx(0.5)
     marked = [line.endswith("| yes |") for line in table([question, toxicity]).splitlines()[2:]]
     assert marked == [False, True]
 
 
-def test_the_madlibs_are_told_by_the_person_they_name(run: RunFolder, tmp_path: Path) -> None:
-    rows = tmp_path / "toxicity.test.jsonl"
-    rows.write_text("".join(json.dumps({"term": TERMS[number % 2]}) + "\n" for number in range(8)))
-    assert by_term(run, rows) == {"baker": (4, 3 / 4), "sailor": (4, 3 / 4)}
+def test_the_madlibs_are_told_by_the_person_they_name(judged: Judged) -> None:
+    rows = [json.dumps({"term": TERMS[number % 2]}) for number in range(8)]
+    assert by_term(judged.results[1], rows) == {"baker": (4, 3 / 4), "sailor": (4, 3 / 4)}

@@ -21,7 +21,7 @@ HOUSE = Path(__file__).resolve().parents[1]
 
 SMALL = (
     *("train.epochs=1", "train.batch_rows=8", "train.validations=1", "before.shots=[0, 1]"),
-    *("judge.max_new_tokens=8", "seed=1"),
+    *("judge.max_new_tokens=8", "seed=1", "keep.tasks=[]"),
 )
 
 

@@ -21,6 +21,8 @@ source = "tickets.csv"
 wordings = ["Which team? {{{{ message }}}}"]
 answer = "{{{{ team }}}}"
 metrics = ["exact_match"]
+[keep]
+tasks = []
 [before]
 shots = [0, 1]
 [train]

@@ -99,7 +99,7 @@ def preview(study: Study, *, folder: Path, strict: bool = False, tables: Tables 
         InputError: everything that a run would find wrong before it loads the model.
     """
     with TemporaryDirectory() as draft:
-        tasks, _, prompter, _ = start(study, files_in=folder, strict=strict, draft=Path(draft), tables=tables)
+        tasks, _, _, prompter, _ = start(study, files_in=folder, strict=strict, draft=Path(draft), tables=tables)
     encode(tasks, prompter, study)
     return Previewed(study, prompter, tuple(_checked(task, prompter, study) for task in tasks))
 

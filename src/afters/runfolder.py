@@ -25,17 +25,18 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from afters.compare.kept import Kept
 from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
 from afters.errors import RunFolderError
 from afters.metrics.table import metric_for
 from afters.records import Case, Comparison, Example, Prediction, Result, Row, Score, Shot
-from afters.report.told import Told
+from afters.report.told import Besides, Told
 
 LONE_SURROGATES = "backslashreplace"
 """A lone surrogate, which JSON can bring and UTF-8 cannot hold, is written as its escape; JSON reads that back."""
@@ -217,27 +218,29 @@ class RunFolder:
     def told(
         self,
         comparisons: Sequence[Comparison] = (),
-        *,
-        wordings: Sequence[Wordings] = (),
-        rows: Sequence[RowCurve] = (),
+        besides: Besides | None = None,
     ) -> Told:
         """Return all that a report may tell; what was compared is read from the verdict when it is not given."""
         if not comparisons:
             verdict = self.read_json("verdict.json")
             comparisons = [Comparison(**_with_tuples(one)) for one in verdict["comparisons"]]
-            wordings = [Wordings.read(one) for one in verdict.get("wordings", [])]
-            rows = [RowCurve.read(one) for one in verdict.get("rows", [])]
+            besides = Besides(
+                wordings=tuple(Wordings.read(one) for one in verdict.get("wordings", [])),
+                rows=tuple(RowCurve.read(one) for one in verdict.get("rows", [])),
+                kept=tuple(Kept.read(one) for one in verdict.get("kept", [])),
+            )
         making, data = self.read_json("making.json"), self.read_json("data.json")
         results = [one for labels in self.results().values() for one in labels.values()]
-        shown = [one for one in results if not one.label.startswith(("validation", _AT_ROWS))]
+        kept = making.get("kept", {})
+        shown = [one for one in results if not one.label.startswith(("validation", _AT_ROWS)) and one.task not in kept]
         shown = sorted((one for one in shown if not is_in_other_wording(one.label)), key=_place)
         primary = making["primary"][comparisons[0].task]
         return Told(
             name=tomllib.loads((self.path / "study.toml").read_text(encoding="utf-8"))["name"],
             results=tuple(shown),
             comparisons=tuple(comparisons),
-            wordings=tuple(wordings),
-            rows=tuple(rows),
+            **(besides or Besides())._asdict(),
+            kept_results=tuple(one for one in results if one.task in kept),
             primary=primary,
             metric=metric_for(primary),
             steps=tuple(self.steps()),
@@ -246,16 +249,18 @@ class RunFolder:
             settings=tomllib.loads((self.path / "study.toml").read_text(encoding="utf-8")),
             versions=making["versions"],
             not_measured=tuple(making["not_measured"]),
-            costs=self._costs(results) | {"peak_memory_mb": making["peak_memory_mb"]},
+            costs=self._costs(results, kept=kept) | {"peak_memory_mb": making["peak_memory_mb"]},
         )
 
-    def _costs(self, results: Sequence[Result]) -> dict[str, float]:
+    def _costs(self, results: Sequence[Result], *, kept: Container[str]) -> dict[str, float]:
         """Return the seconds of every stage; of a stage done in several runs, those of the answers that stand."""
         asked: dict[str, float] = {}
         for one in results:
             seconds = sum(answer.seconds for case in one.cases for answer in case.predictions)
             label, other, _ = one.label.partition(_IN_WORDING)
-            if label.startswith(_AT_ROWS):
+            if one.task in kept:
+                stage = f"{label}, what must not be lost_seconds"
+            elif label.startswith(_AT_ROWS):
                 stage = "after, with fewer rows_seconds"
             else:
                 stage = f"{label}, in the other wordings_seconds" if other else f"{label}_seconds"

@@ -17,7 +17,7 @@ from examples.base import card, ship, tokenizer
 from examples.base.overlap import Overlap
 from examples.base.shown import CHANCE
 
-BITS = Score("bits_per_byte", "bits_per_byte", 1.95, "bytes", "lower", 400, 0, "v1", low=1.9, high=2.0)
+BITS = Score("bits_per_byte", "bits_per_byte", 1.95, "corpus", "lower", 400, 0, "v1", low=1.9, high=2.0)
 
 
 def accuracy(task: str) -> Result:
@@ -58,7 +58,7 @@ def test_the_card_tells_what_was_taught_and_what_it_scores(
     taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship.ship(taught, tmp_path / "out")
-    monkeypatch.setattr(card.scores, "terms_told", lambda judged: "sailor 0.90 (9)")
+    monkeypatch.setattr("examples.base.scores.terms_told", lambda judged: "sailor 0.90 (9)")
     halves = replace(accuracy("halves"), scores=(BITS,))
     run = RunFolder(tmp_path / "run")
     steps = [

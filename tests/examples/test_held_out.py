@@ -16,7 +16,10 @@ from afters.study.run import run
 from examples.natural_instructions.studies import write
 from examples.natural_instructions.together import COLUMNS, lines, over_tasks, table
 
-SMALL = ("train.epochs=1", "train.batch_rows=8", "train.validations=1", "judge.max_new_tokens=4")
+SMALL = (
+    *("train.epochs=1", "train.batch_rows=8", "train.validations=1", "judge.max_new_tokens=4"),
+    "keep.tasks=[]",
+)
 
 
 def task(

@@ -5,8 +5,15 @@ from dataclasses import replace
 
 from afters.records import Case
 from afters.report.blocks import JudgedRows, Paragraph
-from afters.report.judged import Change, changes, chosen, judged_rows, marked
+from afters.report.judged import Change, chosen, judged_rows, marked
+from afters.report.judged import changes as between
 from afters.report.told import Told
+
+
+def changes(told: Told) -> list[Change]:
+    first = told.headline
+    before, after = (told.result(side, task=first.task) for side in (first.before, first.after))
+    return between(before, after, told.metric, first)
 
 
 def change(gain: float) -> Change:

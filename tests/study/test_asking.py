@@ -44,6 +44,7 @@ def study(base: Path, **train: Any) -> Study:
             "name": "tickets",
             "model": {"base": str(base), "precision": "fp32"},
             "task": [task],
+            "keep": {"tasks": []},
             "before": {"shots": [0, 1]},
             "train": {"epochs": 1, "batch_rows": 6, "learning_rate": 0.01, "validations": 2, **train},
             "judge": {"max_new_tokens": 4},

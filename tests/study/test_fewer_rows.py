@@ -53,7 +53,7 @@ def judging(folder: Path, base: Path, *changes: str) -> Study:
 def two_tasks(folder: Path, base: Path, **settings: Any) -> Study:
     tasks = tasks_of(folder, SIZES)
     model = {"base": str(base), "precision": "fp32"}
-    quick = {"before": {"shots": [0], "nearest": False}, "judge": {"max_new_tokens": 4}}
+    quick = {"before": {"shots": [0], "nearest": False}, "judge": {"max_new_tokens": 4}, "keep": {"tasks": []}}
     return study_of({"name": "two", "seed": 3, "model": model, "task": tasks, **quick, **settings})
 
 

@@ -55,6 +55,7 @@ def study(base: Path, *, train: dict[str, Any] | None = None, new: int = 8, limi
             "name": "chats",
             "model": {"base": str(base), "precision": "fp32", "max_prompt_tokens": limit},
             "task": [{**chats, **task}],
+            "keep": {"tasks": []},
             "before": {"shots": [0], "nearest": False},
             "train": {"epochs": 1, "validations": 1, **(train or {})},
             "judge": {"max_new_tokens": new},

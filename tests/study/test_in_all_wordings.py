@@ -59,6 +59,7 @@ def study(base: Path | str, **task: Any) -> Study:
             "name": "tickets",
             "model": {"base": str(base), "precision": "fp32"},
             "task": [{**usual, **task}],
+            "keep": {"tasks": []},
             "before": {"shots": [0, 1]},
             "train": {"epochs": 1, "batch_rows": 10, "validations": 1},
             "judge": {"max_new_tokens": 4},

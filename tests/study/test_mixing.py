@@ -31,7 +31,7 @@ def many(base: Path, folder: Path, *, train: dict[str, Any] | None = None, **mix
     return study_of(
         {
             **{"name": "many", "seed": 3, "model": {"base": str(base), "precision": "fp32", "max_prompt_tokens": 90}},
-            **{"task": tasks, "mixture": mixture, "before": {"shots": [0], "nearest": False}},
+            **{"task": tasks, "mixture": mixture, "before": {"shots": [0], "nearest": False}, "keep": {"tasks": []}},
             **{"train": {"epochs": 2, "batch_rows": 8, **(train or {})}, "judge": {"max_new_tokens": 4}},
         }
     )

@@ -44,6 +44,7 @@ def study(base: Path, **changes: dict[str, Any]) -> Study:
         "seed": 3,
         "model": {"base": str(base), "precision": "fp32"},
         "task": [task],
+        "keep": {"tasks": []},
         "before": {"shots": [0, 1]},
         "train": {"epochs": 2, "batch_rows": 6, "learning_rate": 0.01, "validations": 2},
         "judge": {"max_new_tokens": 4},

@@ -28,8 +28,8 @@ from afters.metrics.choices import chosen
 from afters.metrics.metric import Metric, SampleMetric
 from afters.records import Case, Comparison, Result
 
-POINTS: Final = 5.0
-"""Percentage points that may be lost unless a study declares another margin."""
+MARGIN: Final = 0.05
+"""What may be lost, of a score whose best is 1, unless a study declares another margin."""
 
 OUT_OF_HUNDRED: Final = frozenset({"bleu", "chrf", "ter"})
 """Metrics whose scores are given from 0 to 100; for all others but `WITHOUT_A_SCALE` 1 is the best."""
@@ -121,7 +121,7 @@ def five_points(metric: Metric) -> float:
             expected="the rise that does not matter, in its own unit, as 0.05 bits per byte",
             hint="Declare a margin: 5 points are a part of a scale, and this score has none.",
         )
-    return POINTS if metric.name in OUT_OF_HUNDRED else POINTS / 100
+    return 100 * MARGIN if metric.name in OUT_OF_HUNDRED else MARGIN
 
 
 def together(kept: Sequence[Kept]) -> list[Kept]:

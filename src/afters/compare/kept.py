@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from afters.compare.sentence import amount, gain_of, values, write
 from afters.records import Comparison
@@ -56,6 +57,23 @@ class Kept:
     def beyond_margin(self) -> bool:
         """Whether the loss is proven, and all of its interval lies beyond the margin."""
         return self.word == "lost" and gain_of(self.comparison)[2] < -self.margin
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.comparison.task
+
+    def plain(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Kept:
+        """Return what `plain` has made plain, and JSON has carried."""
+        comparison = content["comparison"]
+        made = Comparison(**comparison | {"not_checked": tuple(comparison["not_checked"])})
+        shares = {name: content[name] and Share(**content[name]) for name in ("retention", "agreement")}
+        return cls(**dict(content) | shares | {"comparison": made})
 
 
 def worded(kept: Kept) -> Kept:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 from afters.metrics.text import folded
-from afters.records import Case, Example, Prediction
+from afters.records import Case, Example, Prediction, Result
 
 
 def chosen(example: Example, prediction: Prediction) -> str | None:
@@ -22,6 +23,12 @@ def chosen(example: Example, prediction: Prediction) -> str | None:
         assert len(logs) == len(example.choices), f"{example.id}: {len(logs)} log-probabilities of its choices"
         return example.choices[logs.index(max(logs))]
     return prediction.answers[0] if prediction.answers else None
+
+
+def guessing(result: Result) -> float | None:
+    """Return the share that is right by guessing among each row's choices; None where some rows have none."""
+    numbers = [len(example.choices) for case in result.cases for example in case.examples]
+    return fmean(1 / number for number in numbers) if numbers and min(numbers) > 1 else None
 
 
 def right_choices(example: Example) -> frozenset[str]:

@@ -10,6 +10,7 @@ from afters.report.findings import BETTER, also, comparisons, finding, glance, s
 from afters.report.glossary import glossary
 from afters.report.how_many_rows import how_many_rows
 from afters.report.judged import judged_rows
+from afters.report.kept import what_was_kept
 from afters.report.making import cost, cut, lengths, not_measured, set_aside, settings, signatures, training
 from afters.report.numbers import count
 from afters.report.told import Told
@@ -20,6 +21,7 @@ SECTIONS = (
     glance,
     scores,
     comparisons,
+    what_was_kept,
     wordings,
     how_many_rows,
     judged_rows,

@@ -26,7 +26,7 @@ SCORES = "afters.scores/1"
 PREVIEW = "afters.preview/1"
 
 CARD_SECTIONS = (
-    *("scores", "comparisons", "wordings", "how-many-rows"),
+    *("scores", "comparisons", "kept", "wordings", "how-many-rows"),
     *("set-aside", "not-measured", "settings", "signatures"),
 )
 """What of the document a model card tells: no rows, because a card is published and rows are the company's."""
@@ -48,10 +48,9 @@ def verdict_json(told: Told) -> str:
     }
     if shares := taught(told.steps):
         found["taught"] = [share._asdict() for share in shares]
-    if told.wordings:
-        found["wordings"] = [one.plain() for one in told.wordings]
-    if told.rows:
-        found["rows"] = [one.plain() for one in told.rows]
+    for name, some in (("wordings", told.wordings), ("rows", told.rows), ("kept", told.kept)):
+        if some:
+            found[name] = [one.plain() for one in some]
     return _json(found)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from afters.metrics.metric import stacked
-from afters.records import Case, Result
+from afters.metrics.metric import Metric, stacked
+from afters.records import Case, Comparison, Result
 from afters.report.blocks import Answer, JudgedRow, JudgedRows, Paragraph, Section, Tone, Words
 from afters.report.numbers import count, label, number, signed
 from afters.report.told import Told
@@ -33,7 +33,8 @@ class Change(NamedTuple):
 def judged_rows(told: Told) -> Section:
     """Return the rows that changed most, the most improved and the most worsened, and how many are not shown."""
     first = told.headline
-    every = changes(told)
+    before, after = (told.result(side, task=first.task) for side in (first.before, first.after))
+    every = changes(before, after, told.metric, first)
     if not every:
         words = f"One row by itself has no {first.metric}, so no row is said to have got better or worse."
         return Section("rows", "Judged rows, side by side", (Paragraph(words),))
@@ -47,18 +48,16 @@ def judged_rows(told: Told) -> Section:
         f"{count(len(every) - len(shown), 'row is', plural='rows are')} not shown. "
         "Marked words stand in the nearest reference too, in the same order."
     )
-    rows = tuple(_side_by_side(change, told=told) for change in shown)
+    rows = tuple(side_by_side(change, first) for change in shown)
     return Section("rows", "Judged rows, side by side", (Paragraph(words), JudgedRows(told.primary, rows)))
 
 
-def changes(told: Told) -> list[Change]:
-    """Return the Cases that both sides of the primary comparison could judge, in the order of the file."""
-    first = told.headline
-    before = told.result(first.before, task=first.task)
-    after = told.result(first.after, task=first.task)
-    scored_after = {case.id: (case, score) for case, score in zip(after.cases, _scores(after, told=told), strict=True)}
+def changes(before: Result, after: Result, metric: Metric, first: Comparison) -> list[Change]:
+    """Return the Cases that both sides of a comparison could judge, in the order of the file."""
+    scores, scores_after = (_scores(side, metric, name=first.metric) for side in (before, after))
+    scored_after = {case.id: (case, score) for case, score in zip(after.cases, scores_after, strict=True)}
     found = []
-    for case, score in zip(before.cases, _scores(before, told=told), strict=True):
+    for case, score in zip(before.cases, scores, strict=True):
         other, other_score = scored_after.get(case.id, (None, None))
         if other is not None and score is not None and other_score is not None:
             gain = other_score - score if first.direction == "higher" else score - other_score
@@ -80,20 +79,21 @@ def chosen(every: Sequence[Change], *, most: int = SHOWN) -> list[Change]:
     return sorted(shown, key=lambda change: -abs(change.gain)) or list(every[:half])
 
 
-def _scores(result: Result, *, told: Told) -> list[float | None]:
+def _scores(result: Result, metric: Metric, *, name: str) -> list[float | None]:
     """Score every Case by itself, in one call; None where it could not be judged, or not by itself."""
-    rows = result.rows.get(told.metric.name, (None,) * len(result.cases))
+    rows = result.rows.get(metric.name, (None,) * len(result.cases))
     judged = [row for row in rows if row is not None]
     if not judged:
         return [None] * len(rows)
-    column = told.metric.names.index(told.primary)
-    values = iter(told.metric.from_totals(stacked(judged))[:, column].tolist())
+    column = metric.names.index(name)
+    values = iter(metric.from_totals(stacked(judged))[:, column].tolist())
     scores = [math.nan if row is None else next(values) for row in rows]
     return [score if math.isfinite(score) else None for score in scores]
 
 
-def _side_by_side(change: Change, *, told: Told) -> JudgedRow:
-    first, example = told.headline, change.before.examples[0]
+def side_by_side(change: Change, first: Comparison) -> JudgedRow:
+    """Return a Case as it is shown, with the labels of the comparison's two sides."""
+    example = change.before.examples[0]
     tone: Tone = "good" if change.gain > 0 else "bad" if change.gain < 0 else "even"
     return JudgedRow(
         id=change.before.id,

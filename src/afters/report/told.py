@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from afters.compare.kept import Kept
 from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
 from afters.metrics.metric import Metric
 from afters.records import Comparison, Result
+
+
+class Besides(NamedTuple):
+    """What a run may have compared beside its scores."""
+
+    wordings: tuple[Wordings, ...] = ()
+    """For each task that was judged in all its wordings, the primary score in each of them."""
+    rows: tuple[RowCurve, ...] = ()
+    """For each task, where fewer rows were taught as well, the primary score at each number of them."""
+    kept: tuple[Kept, ...] = ()
+    """What was not taught, and whether it was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +39,11 @@ class Told:
     metric: Metric
     """The metric that gives the primary score; turns the row of one Case into this Case's score."""
     wordings: tuple[Wordings, ...] = ()
-    """For each task that was judged in all its wordings, the primary score in each of them."""
     rows: tuple[RowCurve, ...] = ()
-    """For each task, where fewer rows were taught as well, the primary score at each number of them."""
+    kept: tuple[Kept, ...] = ()
+    """As `Besides` says them."""
+    kept_results: tuple[Result, ...] = ()
+    """Of what was not taught, before and after."""
     steps: tuple[Mapping[str, Any], ...] = ()
     """The training log: `step`, `rows`, `loss`, `learning_rate`, `gradient_norm`, `seconds`; some lines have
     `validation`, and of several tasks `tasks`: of each its `rows`, answer `tokens` and `loss`."""

@@ -85,6 +85,12 @@ def ask_with_fewer_rows(work: Work, task: TaskAtHand, tuned: AskedLater, rows: i
     return _ask(work, task, tuned, Errand("tuned", task.name, "test", 0, rows=rows), label=label_at(rows))
 
 
+def ask_kept(work: Work, model: AskedLater, who: Literal["base", "tuned"]) -> dict[str, Result]:
+    """Ask what must not be lost."""
+    label = "before" if who == "base" else "after"
+    return {task.name: _ask(work, task, model, Errand(who, task.name, "test", 0), label=label) for task in work.kept}
+
+
 def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:
     """Return the number of shots that did best on the validation side; of equals, the fewest."""
     every = _numbers_of_shots(work, task)
@@ -164,7 +170,8 @@ def _ask(work: Work, task: TaskAtHand, model: AskedLater, errand: Errand, *, lab
             work.processes.told({"ask": asdict(errand), "done": list(done)})
 
     rows = rows_of(task, errand)
-    return ask_once(model(), rows, task, label=label, study=work.study, folder=work.folder, tell=work.tell, sent=sent)
+    seed = work.study.seed
+    return ask_once(model(), rows, task, label=label, seed=seed, folder=work.folder, tell=work.tell, sent=sent)
 
 
 def ask_once(
@@ -173,7 +180,7 @@ def ask_once(
     task: TaskAtHand,
     *,
     label: str,
-    study: Study,
+    seed: int,
     folder: RunFolder,
     tell: Teller,
     sent: Callable[[Iterable[str]], None] = lambda done: None,
@@ -182,7 +189,7 @@ def ask_once(
 
     `sent` is told the ids of what is known, before anything is asked.
     """
-    who = identity(model, rows, study.decoding)
+    who = identity(model, rows, task.decoding)
     result = folder.find_result(who, task=task.name, label=label)
     if result is not None:
         tell.say(f"{task.name}: {label}: known already, nothing is asked")
@@ -196,7 +203,7 @@ def ask_once(
                 model,
                 rows,
                 label=label,
-                decoding=study.decoding,
+                decoding=task.decoding,
                 metrics=task.metrics,
                 known=known,
                 keep=keep,
@@ -210,7 +217,7 @@ def ask_once(
     else:  # The answers stand, but other scores were asked of them then.
         seconds = result.seconds
         result = score(result.cases, task.metrics, label=label, task=task.name, identity=who, seconds=seconds)
-    result = _with_intervals(result, task.metrics, seed=study.seed)
+    result = _with_intervals(result, task.metrics, seed=seed)
     folder.keep_result(result)
     return result
 

@@ -110,6 +110,28 @@ def fit(tasks: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> None:
     raise_together(problems)
 
 
+def fit_kept(kept: Sequence[TaskAtHand], prompter: Prompter, study: Study) -> tuple[list[TaskAtHand], dict[str, str]]:
+    """Measure the rows of what must not be lost, and return the tasks that the model can be asked.
+
+    What the study names has to fit. Probes that nobody named are left out where they do not: second, by name, why.
+
+    Raises:
+        SettingsError: as by `fit`.
+    """
+    if study.keep.names_something:
+        fit(kept, prompter, study)
+        return list(kept), {}
+    fitting, left_out = list[TaskAtHand](), dict[str, str]()
+    for task in kept:
+        try:
+            fit([task], prompter, study)
+        except InputError as problem:
+            left_out[task.name] = problem.what
+        else:
+            fitting.append(task)
+    return fitting, left_out
+
+
 def _leave_room(prompter: Prompter, *, max_new_tokens: int) -> None:
     """Refuse limits of prompt and answer that the model has no places for."""
     read, places = prompter.max_prompt_tokens, prompter.positions

@@ -97,13 +97,13 @@ def judge(
         for task in tasks:
             told.say(f"{task.name}: {len(task.test):,} rows to judge")
             rows = with_shots(task, task.test, shots if task.asks else 0)
-            result = ask_once(asked, rows, task, label=label, study=study, folder=kept, tell=told)
+            result = ask_once(asked, rows, task, label=label, seed=study.seed, folder=kept, tell=told)
             told.say(f"{task.name}: {_answered(result)}")
             results.append(result)
             if (others := task.other_wordings.asked) and shots:
                 told.say(f"{task.name}: asked in one wording; the others are asked without solved examples only")
             elif others:
-                ask = partial(ask_once, asked, task=task, study=study, folder=kept, tell=told)
+                ask = partial(ask_once, asked, task=task, seed=study.seed, folder=kept, tell=told)
                 besides = {name: ask(task.test.in_wording(name), label=label_in(name, label=label)) for name in others}
                 wordings[task.name] = {task.decides: result, **besides}
     judged = Judged(study.name, model, tuple(results), {task.name: task.primary for task in tasks}, wordings)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from afters.compare.forgetting import MARGIN, five_points
 from afters.data.other_wordings import OtherWordings, other_wordings
+from afters.data.probes import HALVES, halves, probes, text_probe
 from afters.data.tables import Tables
 from afters.data.task import Prepared, TaskSettings, prepare
 from afters.errors import InputError, SettingsError, collected, raise_together
+from afters.metrics.likelihood import BitsPerByte
 from afters.metrics.metric import Metric, notes, objection
 from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS, metric_for
 from afters.study.proportions import inverted_of
@@ -27,6 +30,40 @@ def read_tasks(study: Study, *, folder: Path, strict: bool, tables: Tables | Non
         _refuse_a_mean_of_opposites(study, tasks)
     raise_together(problems)
     return tasks
+
+
+def read_kept(study: Study, *, folder: Path, strict: bool, tables: Tables | None = None) -> list[TaskAtHand]:
+    """Read the judging rows of what must not be lost; all problems are told together."""
+    keep, problems = study.keep, list[InputError]()
+    wanted: list[tuple[TaskSettings, Tables | None]] = []
+    with collected(problems):
+        wanted += [(probe, None) for probe in probes(keep.probes)]
+    wanted += [(task, tables) for task in keep.own]
+    for file in keep.texts:
+        with collected(problems):
+            wanted.append((text_probe(file), {HALVES: halves(file, folder=folder)}))
+    tasks = []
+    for settings, given in wanted:
+        with collected(problems):
+            task = _read_task(study, settings, folder=folder, strict=strict, tables=given)
+            task.margin = getattr(settings, "margin", None) or _margin(task, keep.margin)
+            tasks.append(task)
+    raise_together(problems)
+    return tasks
+
+
+def _margin(task: TaskAtHand, declared: float | None) -> float:
+    """Return the loss that does not matter, in the unit of the task's primary score."""
+    metric = task.primary_metric
+    if metric.name == BitsPerByte.name:
+        return MARGIN if declared is None else declared
+    try:
+        return five_points(metric) * (declared or MARGIN) / MARGIN
+    except SettingsError as problem:
+        hint = "Give the task a margin of its own, in [[keep.task]]."
+        raise SettingsError(
+            problem.what, where=f"[[keep.task]] {task.name}", expected=problem.expected, hint=hint
+        ) from None
 
 
 def _refuse_a_mean_of_opposites(study: Study, tasks: Iterable[TaskAtHand]) -> None:
@@ -87,6 +124,7 @@ def _read_task(
         metrics=metrics,
         primary=primary,
         smallest_effect=settings.smallest_effect,
+        decoding=study.decoding,
         too_long=settings.too_long,
         account=account,
         other_wordings=others,

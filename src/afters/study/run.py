@@ -9,7 +9,7 @@ import functools
 import platform
 import resource
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +19,13 @@ import tomli_w
 
 from afters.compare.change import compare, with_corrections
 from afters.compare.every_wording import in_wordings
-from afters.compare.rows import RowCurve
+from afters.compare.forgetting import keep, together
+from afters.compare.kept import Kept
 from afters.compare.wordings import Wordings
 from afters.data.tables import Tables
 from afters.errors import AftersError
 from afters.evaluate import ask
+from afters.metrics.choices import guessing
 from afters.metrics.metric import objection
 from afters.model import cache, files
 from afters.records import Comparison, Result
@@ -31,7 +33,7 @@ from afters.report.document import build
 from afters.report.export import model_card, verdict_json
 from afters.report.numbers import count
 from afters.report.page import render
-from afters.report.told import Told
+from afters.report.told import Besides, Told
 from afters.runfolder import RunFolder
 from afters.study.asking import (
     Errand,
@@ -39,6 +41,7 @@ from afters.study.asking import (
     ask_after,
     ask_before,
     ask_in_other_wordings,
+    ask_kept,
     ask_with_fewer_rows,
     base_model,
     best_shots,
@@ -46,7 +49,7 @@ from afters.study.asking import (
     tuned_model,
 )
 from afters.study.fewer_rows import along_rows, announced, smaller
-from afters.study.fitting import encode
+from afters.study.fitting import encode, fit_kept
 from afters.study.settings import Study
 from afters.study.start import begin, check_shards, start
 from afters.study.work import Silent, TaskAtHand, Teller, Work
@@ -55,8 +58,10 @@ if TYPE_CHECKING:
     from afters.model.parallel import Processes
     from afters.model.protocol import LanguageModel
 
+FORGETTING = "Forgetting: whether the tuned model lost what the base could do on other tasks."
+FORGETTING_ELSEWHERE = "Forgetting of anything that was not asked: other tasks, other wordings, other languages."
+
 NOT_MEASURED = (
-    "Forgetting: whether the tuned model lost what the base could do on other tasks.",
     "Contamination: whether judged rows stood in what the base was pre-trained on. Only this study's own teaching "
     "rows were held against its judged rows, for equal content.",
     "Other seeds: the verdict speaks of this one tuned model, not of the recipe that made it.",
@@ -106,6 +111,7 @@ def run(
     base_hash = files.weights_hash(work.base)
     base = functools.cache(lambda: base_model(work))
     before = {task.name: ask_before(work, task, base) for task in work.tasks}
+    kept_before = ask_kept(work, base, "base")
     worded_before = {task.name: ask_in_other_wordings(work, task, base, "base") for task in work.tasks}
     base.cache_clear()
     from afters.study.teaching import teach
@@ -116,6 +122,7 @@ def run(
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
     tuned = functools.cache(lambda: tuned_model(work))
     after = {task.name: ask_after(work, task, tuned) for task in work.tasks}
+    kept_after = ask_kept(work, tuned, "tuned")
     worded_after = {task.name: ask_in_other_wordings(work, task, tuned, "tuned") for task in work.tasks}
     wordings = tuple(
         _across(
@@ -131,7 +138,8 @@ def run(
     at_rows = {0: {name: judged["before"] for name, judged in before.items()}, work.rows: after}
     at_rows |= {part.rows: _ask_part(work, part) for part in parts}
     rows = tuple(along_rows(work, task, parts, at_rows) for task in work.tasks if study.train.rows)
-    told = _write_up(work, _compare(work, before, after), wordings, rows)
+    kept = _kept(work, kept_before, kept_after)
+    told = _write_up(work, _compare(work, before, after), Besides(wordings, rows, kept))
     processes.told({"end": True})
     processes.leave()
     return told
@@ -174,9 +182,9 @@ def follow(
             teach(works[said["teach"]])
         else:
             errand = Errand(**said["ask"])
-            task = next(task for task in work.tasks if task.name == errand.task)
+            task = work.named(errand.task)
             rows = list(rows_of(task, errand))
-            for _ in ask(model(errand.model, errand.rows), rows, study.decoding, done=said["done"]):
+            for _ in ask(model(errand.model, errand.rows), rows, task.decoding, done=said["done"]):
                 pass
     processes.leave()
 
@@ -197,20 +205,21 @@ def _open(
         check_shards(study, processes=processes.count)
     answers = cache.opened(tell=tell.say)
     with TemporaryDirectory() as draft:
-        tasks, base, prompter, from_scratch = start(
+        tasks, kept, base, prompter, from_scratch = start(
             study, files_in=files_in, tables=tables, strict=strict, draft=Path(draft)
         )
         encode(tasks, prompter, study)
+        kept, left_out = fit_kept(kept, prompter, study)
         if from_scratch:
             if processes.first:
                 base = begin(study, base, folder=folder)
                 tell.say(f"{study.model.base}: random weights, {len(prompter.tokenizer):,} pieces")
             base = Path(processes.told(str(base.resolve())))
-    work = Work(study, folder, tell, tasks, base, prompter, processes, shard, answers)
+    work = Work(study, folder, tell, tasks, kept, left_out, base, prompter, processes, shard, answers)
     for task in tasks:
         for line in (_rows_told(task), *(f"{task.name}: {line}" for line in task.other_wordings.told)):
             tell.say(line)
-    for line in announced(work):
+    for line in (*_kept_told(work), *announced(work)):
         tell.say(line)
     if answers is not None and (size := answers.size()):
         tell.say(f"cache: {size.told}")
@@ -236,6 +245,15 @@ def _rows_told(task: TaskAtHand) -> str:
     shortened = f"; shortened: {count(cut, 'prompt')}" if cut else ""
     wordings = f" in {count(len(others) + 1, 'wording')}" if (others := task.other_wordings.asked) else ""
     return f"{task.name}: {taught:,} rows to teach, {judged}{wordings}{aside}{shortened}"
+
+
+def _kept_told(work: Work) -> Iterator[str]:
+    """Say what must not be lost, and what of that is left out."""
+    if work.kept:
+        asked = sum(len(task.test) for task in work.kept)
+        yield f"not to be lost: {', '.join(task.name for task in work.kept)}; {asked:,} rows to judge"
+    for name, reason in work.left_out.items():
+        yield f"{name}: left out: {reason}"
 
 
 def _ask_part(work: Work, part: Work) -> dict[str, Result]:
@@ -270,6 +288,24 @@ def _compare(
     return tuple(with_corrections(made))
 
 
+def _kept(work: Work, before: Mapping[str, Result], after: Mapping[str, Result]) -> tuple[Kept, ...]:
+    """Hold what must not be lost against its margin, task by task, and correct for their being several."""
+    return tuple(
+        together(
+            [
+                keep(
+                    *(before[task.name], after[task.name], task.primary_metric),
+                    score=task.primary,
+                    margin=task.margin,
+                    chance=guessing(before[task.name]) if task.primary == "accuracy" else None,
+                    seed=work.study.seed,
+                )
+                for task in work.kept
+            ]
+        )
+    )
+
+
 def _across(task: TaskAtHand, before: Worded, after: Worded, *, seed: int) -> Wordings:
     """Set a task's primary score in every wording side by side."""
     return in_wordings(
@@ -287,8 +323,7 @@ def _across(task: TaskAtHand, before: Worded, after: Worded, *, seed: int) -> Wo
 def _write_up(
     work: Work,
     comparisons: tuple[Comparison, ...],
-    wordings: tuple[Wordings, ...],
-    rows: tuple[RowCurve, ...],
+    besides: Besides,
 ) -> Told:
     """Write the verdict, the page and the model's card, and return what they tell."""
     folder = work.folder
@@ -299,16 +334,24 @@ def _write_up(
         {
             "versions": _versions(),
             "peak_memory_mb": peak,
-            "not_measured": [*NOT_MEASURED, *_not_compared(work.tasks)],
+            "not_measured": [*_not_measured(work), *_not_compared(work.tasks)],
             "primary": {task.name: task.primary for task in work.tasks},
+            "kept": {task.name: task.primary for task in work.kept},
             "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
         },
     )
-    told = folder.told(comparisons, wordings=wordings, rows=rows)
+    told = folder.told(comparisons, besides)
     folder.write("verdict.json", verdict_json(told))
     folder.write("report.html", render(build(told)))
     folder.write("model/README.md", model_card(told, base=work.study.model.base))
     return told
+
+
+def _not_measured(work: Work) -> Iterator[str]:
+    yield FORGETTING_ELSEWHERE if work.kept else FORGETTING
+    for name, reason in work.left_out.items():
+        yield f"{name}: left out: {reason}."
+    yield from NOT_MEASURED
 
 
 def _not_compared(tasks: Iterable[TaskAtHand]) -> list[str]:

@@ -129,6 +129,39 @@ class MixtureSettings(BaseModel):
         return self.few_shot if self.few_shot is not None else (PRESETS[self.preset].few_shot if self.preset else 0.0)
 
 
+class KeptTask(TaskSettings):
+    """A task that must not be lost: judged before and after, and never taught."""
+
+    margin: float | None = Field(default=None, gt=0)
+    """The loss that does not matter, in the score's own unit; that of [keep] when not given."""
+
+
+class KeepSettings(BaseModel):
+    """What must not be lost. Where nothing is named, the probes that ship with Afters are asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+
+    tasks: tuple[str, ...] | None = None
+    """Of the probes that ship with Afters, those that are asked: all where nothing is named in [keep]; [] asks none."""
+    own: tuple[KeptTask, ...] = Field(default=(), alias="task")
+    """Tasks of one's own: files and templates as in a [[task]], of which only the judging rows are read."""
+    texts: tuple[str, ...] = ()
+    """Files of plain text: how well the second half of each paragraph is foreseen, in bits per byte."""
+    margin: float | None = Field(default=None, gt=0)
+    """The loss that does not matter, on scores from 0 to 1 and in bits per byte, and a hundred times as much on scores
+    from 0 to 100; 0.05 when not given."""
+
+    @property
+    def names_something(self) -> bool:
+        """Whether anything is named, if only that nothing is to be asked."""
+        return self.tasks is not None or bool(self.own or self.texts)
+
+    @property
+    def probes(self) -> tuple[str, ...] | None:
+        """The probes that are asked, by name; None stands for all."""
+        return (self.tasks or ()) if self.names_something else None
+
+
 class Study(BaseModel):
     """A whole study, as a TOML file says it."""
 
@@ -150,6 +183,15 @@ class Study(BaseModel):
     """How it is fine-tuned."""
     judge: JudgeSettings = JudgeSettings()
     """How it is asked, before and after alike."""
+    keep: KeepSettings = KeepSettings()
+    """What must not be lost by it."""
+
+    @model_validator(mode="after")
+    def _names_each_task_once(self) -> Self:
+        names = [task.name for task in (*self.tasks, *self.keep.own)]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two tasks are called '{twice}'")
+        return self
 
     @model_validator(mode="after")
     def _leaves_a_quantised_base_as_it_is(self) -> Self:

@@ -14,7 +14,7 @@ from afters.model import files
 from afters.model.address import is_address
 from afters.runfolder import RunFolder
 from afters.seeds import number
-from afters.study.reading import read_tasks
+from afters.study.reading import read_kept, read_tasks
 from afters.study.settings import ModelSettings, Study
 from afters.study.work import TaskAtHand
 
@@ -27,6 +27,8 @@ class Started(NamedTuple):
     """Rows and base, checked as far as that goes without weights."""
 
     tasks: list[TaskAtHand]
+    kept: list[TaskAtHand]
+    """What must not be lost."""
     base: Path
     """The base model's folder; from scratch, the draft of one, without weights."""
     prompter: Prompter
@@ -43,6 +45,7 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path, tables: Ta
 
     problems: list[InputError] = []
     tasks: list[TaskAtHand] = []
+    kept: list[TaskAtHand] = []
     base, plan, prompter = None, None, None
     with collected(problems):
         plan = _plan(study.model, files_in=files_in)
@@ -54,13 +57,17 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path, tables: Ta
         _refuse_only_judged(study)
     with collected(problems):
         tasks = read_tasks(study, folder=files_in, strict=strict, tables=tables)
+    with collected(problems):
+        # Random weights know nothing that could be lost.
+        if plan is None or study.keep.names_something:
+            kept = read_kept(study, folder=files_in, strict=strict, tables=tables)
     raise_together(problems)
     if plan is not None:
         _write(plan, study.model, tasks, folder=draft)
         base, prompter = draft, prompter_for(draft, study)
         check_fit(base, study)
     assert base is not None and prompter is not None
-    return Started(tasks, base, prompter, plan is not None)
+    return Started(tasks, kept, base, prompter, plan is not None)
 
 
 def _refuse_only_judged(study: Study) -> None:

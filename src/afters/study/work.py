@@ -16,6 +16,7 @@ from afters.data.other_wordings import OtherWordings
 from afters.data.settings import TooLong
 from afters.data.split import Side
 from afters.metrics.metric import Metric
+from afters.records import Decoding
 from afters.runfolder import RunFolder
 from afters.study.settings import Study
 
@@ -80,10 +81,14 @@ class TaskAtHand:
     smallest_effect: float
     account: dict[str, Any]
     """The task's part of data.json."""
+    decoding: Decoding
+    """How its answers are written."""
     too_long: TooLong = "cut"
     """What is done with rows that are longer than the model reads or writes."""
     other_wordings: OtherWordings = OtherWordings()
     """The wordings that are judged besides the one that decides."""
+    margin: float | None = None
+    """Of a task that must not be lost: the loss that does not matter; None for 5 points."""
     rows_a_pass: int = field(init=False)
     """How many of the teaching rows a pass takes, once all tasks are known."""
     pairs: Pairs = field(init=False)
@@ -120,6 +125,10 @@ class Work:
     folder: RunFolder
     tell: Teller
     tasks: list[TaskAtHand]
+    kept: list[TaskAtHand]
+    """What must not be lost: judged before and after, and never taught."""
+    left_out: Mapping[str, str]
+    """Probes that nobody named and that do not fit the model, and why."""
     base: Path
     """The base model's folder."""
     prompter: Prompter
@@ -131,6 +140,10 @@ class Work:
     """What earlier studies asked; None: nothing is looked up or kept."""
     fewer: int | None = None
     """How many rows are taught, where that is fewer than there are; see `fewer_rows`."""
+
+    def named(self, task: str) -> TaskAtHand:
+        """Return the task of that name, taught or kept."""
+        return next(one for one in (*self.tasks, *self.kept) if one.name == task)
 
     @property
     def rows(self) -> int:

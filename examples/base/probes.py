@@ -2,8 +2,9 @@
 
     python -m examples.base.probes --data FOLDER
 
-Each has 600 rows of what afters-tiny was taught, of the judging side, asked in one wording. Generated rows have a seed
-that neither teaches nor judges elsewhere; the others are drawn from the data sets' own judging rows.
+Each has 600 rows of the judging side of what afters-tiny was taught, and as many of the teaching side, which can be
+rehearsed. Generated rows have a seed that neither teaches nor judges elsewhere; the others are drawn from the data
+sets' own sides.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tomli_w
 from afters.data.split import normalised
 from afters.seeds import stream
 from examples.base.generated.tasks import TASKS, row
+from examples.base.generated.words import Side
 from examples.base.readers import READERS
 from examples.base.write import Row, write
 
@@ -39,14 +41,15 @@ SAID = ("answer", "choices", "cut", "metrics", "primary")
 """What a probe says as its template does."""
 
 
-def rows_of(name: str, data: Path) -> list[Row]:
-    """Return a probe's rows, none of which says what another says."""
+def rows_of(name: str, side: Side, data: Path) -> list[Row]:
+    """Return a probe's rows of a side, none of which says what another says."""
     drawn: list[Row]
     if name in TASKS:
-        drawn = [dict(row(name, "judged", place, seed=SEED)) for place in range(2 * ROWS)]
+        drawn = [dict(row(name, side, place, seed=SEED)) for place in range(2 * ROWS)]
     else:
-        judged = READERS[name](data).judged
-        drawn = [judged[place] for place in stream(SEED, name).permutation(len(judged))]
+        taught, judged = READERS[name](data)
+        rows = judged if side == "judged" else taught
+        drawn = [rows[place] for place in stream(SEED, name, side).permutation(len(rows))]
     if name == "prose":
         return [{"first": one["first"], "second": one["second"]} for one in drawn[:PASSAGES]]
     return [*{normalised(json.dumps(one)): one for one in drawn}.values()][:ROWS]
@@ -69,7 +72,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in PROBES:
-        write(arguments.out / f"{name}.jsonl", rows_of(name, arguments.data), judged=None)
+        write(arguments.out / f"{name}.jsonl", rows_of(name, "judged", arguments.data), judged=None)
+        write(arguments.out / f"{name}.train.jsonl", rows_of(name, "taught", arguments.data), judged=None)
     (arguments.out / "probes.toml").write_text(tomli_w.dumps(told(PROBES)), encoding="utf-8")
 
 

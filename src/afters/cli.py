@@ -51,6 +51,10 @@ Shard = Annotated[
         "--shard", help="Under torchrun: each process holds a share of weights, gradients and moments (FSDP2)."
     ),
 ]
+Mend = Annotated[
+    bool,
+    typer.Option("--mend", help="Try what loses less: replay, and weights between base and tuned."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 
 
@@ -77,14 +81,18 @@ def run(
     changes: Changes = None,
     strict: Strict = False,
     shard: Shard = False,
+    mend: Mend = False,
     json: Json = False,
 ) -> None:
     """Ask, fine-tune, ask again, compare, report. Run it again to go on where it was interrupted."""
-    from afters.config import read_study
+    from afters.config import changed, read_study
     from afters.study.run import follow
     from afters.study.run import run as run_study
+    from afters.study.settings import USUAL_CURES
 
     settings = read_study(study, changes=changes or ())
+    if mend and settings.mend.is_empty:
+        settings = changed(settings, changes=USUAL_CURES)
     folder = out or Path("runs") / settings.name
     if _is_follower():
         return follow(settings, out=folder, folder=study.parent, strict=strict, shard=shard)

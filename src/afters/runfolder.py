@@ -9,6 +9,7 @@
       train/              key.json, steps.jsonl, checkpoints/
       model/              the tuned model, or its adapter
       rows/N/             train/ and model/ of a teaching with N rows only, where [train] rows asks for it
+      mended/NAME/        train/ and model/ of what [mend] tries, and model/ of the run's own at each validation
       verdict.json        the comparisons; no time, no path, no host: equal runs give equal files
       report.html         the page
 
@@ -30,6 +31,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from afters.compare.cures import Cure
 from afters.compare.kept import Kept
 from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
@@ -61,6 +63,14 @@ _AT_ROWS = "rows="
 def label_at(rows: int) -> str:
     """Return the label of what a model answered that was taught only so many rows."""
     return f"{_AT_ROWS}{rows}"
+
+
+_MENDED = "mended="
+
+
+def label_mended(name: str) -> str:
+    """Return the label of what a model answered that was made otherwise; that of the run's own has no name."""
+    return f"{_MENDED}{name}"
 
 
 class RunFolder:
@@ -211,6 +221,10 @@ class RunFolder:
         """Return the folder of the teaching with so many rows only; its Results stand in this one."""
         return RunFolder(self.path / "rows" / str(rows))
 
+    def mended(self, name: str) -> RunFolder:
+        """Return the folder of a model that was made otherwise, so that less is lost; its Results stand in this one."""
+        return RunFolder(self.path / "mended" / name)
+
     def steps(self) -> list[dict[str, Any]]:
         """Return the lines of the training log."""
         return [json.loads(line) for line in _whole_lines(self.train / "steps.jsonl")]
@@ -228,11 +242,12 @@ class RunFolder:
                 wordings=tuple(Wordings.read(one) for one in verdict.get("wordings", [])),
                 rows=tuple(RowCurve.read(one) for one in verdict.get("rows", [])),
                 kept=tuple(Kept.read(one) for one in verdict.get("kept", [])),
+                cures=tuple(Cure.read(one) for one in verdict.get("cures", [])),
             )
         making, data = self.read_json("making.json"), self.read_json("data.json")
         results = [one for labels in self.results().values() for one in labels.values()]
         kept = making.get("kept", {})
-        shown = [one for one in results if not one.label.startswith(("validation", _AT_ROWS)) and one.task not in kept]
+        shown = [one for one in results if not one.label.startswith(_BESIDES) and one.task not in kept]
         shown = sorted((one for one in shown if not is_in_other_wording(one.label)), key=_place)
         primary = making["primary"][comparisons[0].task]
         return Told(
@@ -258,7 +273,9 @@ class RunFolder:
         for one in results:
             seconds = sum(answer.seconds for case in one.cases for answer in case.predictions)
             label, other, _ = one.label.partition(_IN_WORDING)
-            if one.task in kept:
+            if _MENDED in label:
+                stage = "mending, asking_seconds"
+            elif one.task in kept:
                 stage = f"{label}, what must not be lost_seconds"
             elif label.startswith(_AT_ROWS):
                 stage = "after, with fewer rows_seconds"
@@ -287,6 +304,10 @@ class RunFolder:
         metrics = list(lines[0]["rows"]) if lines else []
         rows = {metric: tuple(_row(line["rows"][metric]) for line in lines) for metric in metrics}
         return Result(label, task, made["identity"], tuple(map(_case, lines)), rows, scores, made["seconds"])
+
+
+_BESIDES = ("validation", _AT_ROWS, _MENDED)
+"""What labels begin with that are shown in parts of their own."""
 
 
 def _place(result: Result) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """What must not be lost where a study names nothing: short tasks that ship with Afters, and free text of one's own.
 
-`probes/probes.toml` says how each is asked and scored, `probes/NAME.jsonl` holds its rows; examples/base/probes.py
-writes both.
+`probes/probes.toml` says how each is asked and scored, `probes/NAME.jsonl` holds the rows that judge and
+`NAME.train.jsonl` those that can be rehearsed; examples/base/probes.py writes them.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ HALVES: Final = "halves"
 """The name of a text's rows, as of a table."""
 
 
-def probes(names: Sequence[str] | None = None) -> tuple[TaskSettings, ...]:
+def probes(names: Sequence[str] | None = None, *, teaching: bool = False) -> tuple[TaskSettings, ...]:
     """Return the probes of these names, in this order; all of them when no names are given.
+
+    With `teaching` they bring rows to rehearse, of which some are kept back to choose on.
 
     Raises:
         SettingsError: there is no probe of that name.
     """
     folder = files("afters.data").joinpath("probes")
     told = tomllib.loads(folder.joinpath("probes.toml").read_text(encoding="utf-8"))
-    every = {
-        name: TaskSettings(name=f"probe {name}", test=str(folder.joinpath(f"{name}.jsonl")), **settings)
-        for name, settings in told.items()
-    }
+    every = {}
+    for name, settings in told.items():
+        train = str(folder.joinpath(f"{name}.train.jsonl")) if teaching else None
+        test = str(folder.joinpath(f"{name}.jsonl"))
+        every[name] = TaskSettings(name=f"probe {name}", train=train, test=test, **settings)
     for name in names or ():
         if name not in every:
             hint = "A task of your own stands in [[keep.task]]."

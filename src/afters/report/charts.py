@@ -56,6 +56,8 @@ class Line:
     style: Literal["faint", "strong", "dots"] = "strong"
     bars: tuple[tuple[float, float], ...] = ()
     """The interval of each point; nan for a point that has none."""
+    beside: bool = False
+    """Whether the label stands beside the last point, and not at the edge of the drawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def intervals(chart: Intervals, *, width: int) -> str:
 def curve(chart: Curve, *, width: int) -> str:
     """Return lines over steps, each labelled at its end; a logarithmic axis wants numbers above zero."""
     height, left, top = (250 if width <= NARROW else 300), 50, 30
-    right = 92 if any(line.label for line in chart.lines) else 24
+    right = 92 if any(line.label and not line.beside for line in chart.lines) else 24
     inset = 14 if chart.places else 0  # half a place's name
     points = [point for line in chart.lines for point in line.points if math.isfinite(point[1])]
     heights = [y for _, y in points] + [end for line in chart.lines for bar in line.bars for end in bar]
@@ -241,12 +243,19 @@ def _said(line: Line, places: Sequence[str]) -> str:
 
 def _end_labels(lines: Sequence[Line], *, across: Axis, up: Axis) -> list[str]:
     """Label each named line right of its last point, pushed apart where two would touch."""
-    named = sorted((line for line in lines if line.label), key=lambda line: -line.points[-1][1])
-    parts, lowest = [], -math.inf
+    named = sorted((line for line in lines if line.label and not line.beside), key=lambda line: -line.points[-1][1])
+    parts, lowest = [_beside(line, across=across, up=up) for line in lines if line.beside], -math.inf
     for line in named:
         lowest = max(up.place(line.points[-1][1]) + 4, lowest + 15)
         parts.append(_text(across.end + 9, lowest, line.label, f"end {line.style}"))
     return parts
+
+
+def _beside(line: Line, *, across: Axis, up: Axis) -> str:
+    """Label a line above its last point, to the side where there is room."""
+    x, y = across.place(line.points[-1][0]), up.place(line.points[-1][1]) - 7
+    left = x > (across.start + across.end) / 2
+    return _text(x - 6 if left else x + 6, y, line.label, f"end {line.style}", anchor="end" if left else "start")
 
 
 def _vertical(x: float, top: float, bottom: float, kind: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from afters.report.blocks import Document, Section
+from afters.report.cures import learned_against_kept
 from afters.report.every_wording import wordings
 from afters.report.findings import BETTER, also, comparisons, finding, glance, scores
 from afters.report.glossary import glossary
@@ -22,6 +23,7 @@ SECTIONS = (
     scores,
     comparisons,
     what_was_kept,
+    learned_against_kept,
     wordings,
     how_many_rows,
     judged_rows,

@@ -26,7 +26,7 @@ SCORES = "afters.scores/1"
 PREVIEW = "afters.preview/1"
 
 CARD_SECTIONS = (
-    *("scores", "comparisons", "kept", "wordings", "how-many-rows"),
+    *("scores", "comparisons", "kept", "cures", "wordings", "how-many-rows"),
     *("set-aside", "not-measured", "settings", "signatures"),
 )
 """What of the document a model card tells: no rows, because a card is published and rows are the company's."""
@@ -48,7 +48,7 @@ def verdict_json(told: Told) -> str:
     }
     if shares := taught(told.steps):
         found["taught"] = [share._asdict() for share in shares]
-    for name, some in (("wordings", told.wordings), ("rows", told.rows), ("kept", told.kept)):
+    for name, some in (("wordings", told.wordings), ("rows", told.rows), ("kept", told.kept), ("cures", told.cures)):
         if some:
             found[name] = [one.plain() for one in some]
     return _json(found)

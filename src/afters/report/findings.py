@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from afters.records import Comparison, Result, Score
-from afters.report import kept
+from afters.report import cures, kept
 from afters.report.blocks import TONES, Block, Cell, Details, Figure, Finding, Paragraph, Points, Section, Table
 from afters.report.charts import Estimate, Intervals
 from afters.report.numbers import VERDICTS, against, count, label, number, probability, signed, span
@@ -29,7 +29,9 @@ def also(told: Told) -> tuple[Finding, ...]:
         if (comparison.kind != "tuning" and (comparison.task, comparison.metric) == (first.task, first.metric))
         or (comparison.primary and comparison.task != first.task)
     ]
-    return (*map(finding, beside), *([kept.finding(told.kept)] if told.kept else ()))
+    lost = [kept.finding(told.kept)] if told.kept else []
+    mended = [cures.finding(told)] if told.cures else []
+    return (*map(finding, beside), *lost, *mended)
 
 
 def glance(told: Told) -> Section:

@@ -35,7 +35,7 @@ LONGEST = 320
 ON_THE_PAGE = frozenset({"From → to", "Better / worse / same", "Above guessing, kept", "Right → wrong"})
 """Columns that would make a table wider than a shell; the page has them."""
 
-TABLES = frozenset({"scores", "comparisons", "kept", "wordings", "training"})
+TABLES = frozenset({"scores", "comparisons", "kept", "cures", "wordings", "training"})
 """Sections whose tables are shown."""
 
 SENTENCES = frozenset({"comparisons", "wordings", "how-many-rows"})
@@ -56,7 +56,7 @@ def print_document(document: Document, console: Console, *, page: Path | str | N
     for section in document.sections:
         for block in section.blocks:
             if isinstance(block, Table) and section.id in (TABLES if page is not None else TABLES - {"training"}):
-                say.table(block, notes=section.id in ("comparisons", "kept", "wordings"))
+                say.table(block, notes=section.id in ("comparisons", "kept", "cures", "wordings"))
             elif isinstance(block, Paragraph) and section.id in SENTENCES:
                 say.line(block.text)
     if page is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from afters.compare.cures import Cure
 from afters.compare.kept import Kept
 from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
@@ -22,6 +23,8 @@ class Besides(NamedTuple):
     """For each task, where fewer rows were taught as well, the primary score at each number of them."""
     kept: tuple[Kept, ...] = ()
     """What was not taught, and whether it was lost."""
+    cures: tuple[Cure, ...] = ()
+    """What was tried so that less is lost: the run's own model first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Told:
     wordings: tuple[Wordings, ...] = ()
     rows: tuple[RowCurve, ...] = ()
     kept: tuple[Kept, ...] = ()
+    cures: tuple[Cure, ...] = ()
     """As `Besides` says them."""
     kept_results: tuple[Result, ...] = ()
     """Of what was not taught, before and after."""

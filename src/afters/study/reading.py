@@ -37,7 +37,7 @@ def read_kept(study: Study, *, folder: Path, strict: bool, tables: Tables | None
     keep, problems = study.keep, list[InputError]()
     wanted: list[tuple[TaskSettings, Tables | None]] = []
     with collected(problems):
-        wanted += [(probe, None) for probe in probes(keep.probes)]
+        wanted += [(probe, None) for probe in probes(keep.probes, teaching=not study.mend.is_empty)]
     wanted += [(task, tables) for task in keep.own]
     for file in keep.texts:
         with collected(problems):

@@ -19,13 +19,10 @@ import tomli_w
 
 from afters.compare.change import compare, with_corrections
 from afters.compare.every_wording import in_wordings
-from afters.compare.forgetting import keep, together
-from afters.compare.kept import Kept
 from afters.compare.wordings import Wordings
 from afters.data.tables import Tables
 from afters.errors import AftersError
 from afters.evaluate import ask
-from afters.metrics.choices import guessing
 from afters.metrics.metric import objection
 from afters.model import cache, files
 from afters.records import Comparison, Result
@@ -50,6 +47,7 @@ from afters.study.asking import (
 )
 from afters.study.fewer_rows import along_rows, announced, smaller
 from afters.study.fitting import encode, fit_kept
+from afters.study.mending import cured, held_against_margins, make, mend, replays
 from afters.study.settings import Study
 from afters.study.start import begin, check_shards, start
 from afters.study.work import Silent, TaskAtHand, Teller, Work
@@ -106,7 +104,7 @@ def run(
         tell=tell or Silent(),
         shard=shard,
     )
-    parts = smaller(work)
+    parts = (*smaller(work), *replays(work))
     _write_down(work, parts)
     base_hash = files.weights_hash(work.base)
     base = functools.cache(lambda: base_model(work))
@@ -120,6 +118,7 @@ def run(
         teach(part)
     if files.weights_hash(work.base) != base_hash:
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
+    make(work)
     tuned = functools.cache(lambda: tuned_model(work))
     after = {task.name: ask_after(work, task, tuned) for task in work.tasks}
     kept_after = ask_kept(work, tuned, "tuned")
@@ -136,10 +135,11 @@ def run(
     )
     tuned.cache_clear()
     at_rows = {0: {name: judged["before"] for name, judged in before.items()}, work.rows: after}
-    at_rows |= {part.rows: _ask_part(work, part) for part in parts}
+    at_rows |= {part.rows: _ask_part(work, part) for part in parts if part.fewer is not None}
     rows = tuple(along_rows(work, task, parts, at_rows) for task in work.tasks if study.train.rows)
-    kept = _kept(work, kept_before, kept_after)
-    told = _write_up(work, _compare(work, before, after), Besides(wordings, rows, kept))
+    kept = held_against_margins(work, kept_before, kept_after)
+    cures = mend(work, before[work.tasks[0].name]["before"], after[work.tasks[0].name], kept_before, kept_after)
+    told = _write_up(work, _compare(work, before, after), Besides(wordings, rows, kept, cures))
     processes.told({"end": True})
     processes.leave()
     return told
@@ -170,21 +170,22 @@ def follow(
         tell=Silent(),
         shard=shard,
     )
-    works = {one.fewer: one for one in (work, *smaller(work))}
+    works = {(one.fewer, one.cure): one for one in (work, *smaller(work), *replays(work))}
 
     @functools.lru_cache(maxsize=1)
-    def model(who: str, rows: int | None) -> LanguageModel:
-        return base_model(work) if who == "base" else tuned_model(works[rows])
+    def model(who: str, rows: int | None, cure: str) -> LanguageModel:
+        return base_model(work) if who == "base" else tuned_model(cured(work, cure) if cure else works[rows, ""])
 
     while "end" not in (said := processes.told()):
         if "teach" in said:
             model.cache_clear()
-            teach(works[said["teach"]])
+            fewer, cure = said["teach"]
+            teach(works[fewer, cure])
         else:
             errand = Errand(**said["ask"])
             task = work.named(errand.task)
             rows = list(rows_of(task, errand))
-            for _ in ask(model(errand.model, errand.rows), rows, task.decoding, done=said["done"]):
+            for _ in ask(model(errand.model, errand.rows, errand.cure), rows, task.decoding, done=said["done"]):
                 pass
     processes.leave()
 
@@ -286,24 +287,6 @@ def _compare(
                     also = compare(judged["before"], tuned, metric, score=name, kind="tuning", primary=False, seed=seed)
                     made.append(also)
     return tuple(with_corrections(made))
-
-
-def _kept(work: Work, before: Mapping[str, Result], after: Mapping[str, Result]) -> tuple[Kept, ...]:
-    """Hold what must not be lost against its margin, task by task, and correct for their being several."""
-    return tuple(
-        together(
-            [
-                keep(
-                    *(before[task.name], after[task.name], task.primary_metric),
-                    score=task.primary,
-                    margin=task.margin,
-                    chance=guessing(before[task.name]) if task.primary == "accuracy" else None,
-                    seed=work.study.seed,
-                )
-                for task in work.kept
-            ]
-        )
-    )
 
 
 def _across(task: TaskAtHand, before: Worded, after: Worded, *, seed: int) -> Wordings:

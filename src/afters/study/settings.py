@@ -162,6 +162,26 @@ class KeepSettings(BaseModel):
         return (self.tasks or ()) if self.names_something else None
 
 
+class MendSettings(BaseModel):
+    """What else is tried, so that less is lost; each is asked what the run's own model is asked."""
+
+    model_config = FROZEN
+
+    replay: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Taught anew with rows of the kept tasks among the others: their share of the taught tokens."""
+    interpolate: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    """Weights, or a LoRA's strength, so far on the way from the base to the tuned model; nothing is taught for it."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is tried."""
+        return not self.replay and not self.interpolate
+
+
+USUAL_CURES = ("mend.replay=[0.05]", "mend.interpolate=[0.4, 0.6, 0.8, 0.9]")
+"""What `--mend` tries where the study does not say, as `--set` would have it."""
+
+
 class Study(BaseModel):
     """A whole study, as a TOML file says it."""
 
@@ -185,6 +205,8 @@ class Study(BaseModel):
     """How it is asked, before and after alike."""
     keep: KeepSettings = KeepSettings()
     """What must not be lost by it."""
+    mend: MendSettings = MendSettings()
+    """What is tried so that less is lost."""
 
     @model_validator(mode="after")
     def _names_each_task_once(self) -> Self:
@@ -200,6 +222,16 @@ class Study(BaseModel):
                 "an adapter for a base in 4 bits, whose weights cannot change: set train.method to one and train.merge "
                 "to false, or remove model.quantised"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _mends_what_can_be_lost(self) -> Self:
+        if (
+            not self.mend.is_empty
+            and self.keep.names_something
+            and not (self.keep.tasks or self.keep.own or self.keep.texts)
+        ):
+            raise ValueError("mend: nothing is named that must not be lost: remove keep.tasks = [], or leave mend out")
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import shutil
@@ -22,6 +23,7 @@ from afters.model.network import Pair
 from afters.model.quantised import check_device
 from afters.model.recompute import recompute
 from afters.model.shards import gathered, pour, shard
+from afters.runfolder import RunFolder
 from afters.seeds import number
 from afters.study.mixing import lessons_of
 from afters.study.settings import Study
@@ -80,7 +82,7 @@ def teach(work: Work) -> None:
     if work.processes.first:
         if work.folder.model.is_dir():
             return
-        work.processes.told({"teach": work.fewer})
+        work.processes.told({"teach": [work.fewer, work.cure]})
     settings = work.study.train
     loaded, saved = _student(work)
     if settings.method != "full" or settings.frozen:
@@ -88,11 +90,15 @@ def teach(work: Work) -> None:
         work.tell.say(f"teaching {learning.trained:,} of {learning.all:,} weights ({learning.share:.1%})")
     lessons = lessons_of(work.tasks, work.study.mixture, prompter=work.prompter, seed=work.study.seed)
     validate, higher_is_better = _validator(work, loaded)
-    if work.processes.first and work.fewer is None:  # with fewer rows it takes no more
+    own = work.fewer is None and not work.cure
+    if validate is not None and own and not work.study.mend.is_empty:
+        validate = _keeping(work, validate, saved)
+    if work.processes.first and own:  # with fewer rows it takes no more
         _plan(work, loaded, lessons)
     processes = shard(loaded.network, processes=work.processes) if work.shard else work.processes
     steps = steps_of(lessons.rows, epochs=settings.epochs, batch_rows=settings.batch_rows)
-    with work.tell.stage("teaching" if work.fewer is None else f"teaching {work.fewer:,} rows", steps) as advance:
+    what = f" {work.fewer:,} rows" if work.fewer is not None else f" {work.cure}" if work.cure else ""
+    with work.tell.stage(f"teaching{what}", steps) as advance:
         told = 0
 
         def on_step(step: int, steps: int, loss: float) -> None:
@@ -116,7 +122,7 @@ def teach(work: Work) -> None:
     if work.shard:
         saved = _made_whole(work, loaded)
     if work.processes.first:
-        _leave(work, saved)
+        _leave(work, saved, at=work.folder)
 
 
 def _student(work: Work) -> tuple[Loaded, Any]:
@@ -234,14 +240,31 @@ def _by_primary(work: Work, loaded: Loaded) -> Validate:
     return validate
 
 
-def _leave(work: Work, module: Any) -> None:
+def _keeping(work: Work, validate: Validate, module: Any) -> Validate:
+    """Return what validates and then keeps the model as it stands: what was learned against what was lost, on the way.
+
+    One process of several that hold a share each has no whole model to keep.
+    """
+
+    def judge(step: int) -> float:
+        value = validate(step)
+        at = work.folder.mended(f"step-{step}")
+        if work.processes.first and not work.shard and not at.model.is_dir():
+            _leave(work, copy.deepcopy(module), at=at)
+        return value
+
+    return judge
+
+
+def _leave(work: Work, module: Any, *, at: RunFolder) -> None:
     """Save the model as transformers or peft do, whole or not at all, in the precision its base is stored in."""
-    draft = work.folder.path / ".model.draft"
+    at.path.mkdir(parents=True, exist_ok=True)
+    draft = at.path / ".model.draft"
     shutil.rmtree(draft, ignore_errors=True)
     with checkpoint.writing("the tuned model", draft=draft):
         _write_model(work, module, draft)
         checkpoint.settle(draft)
-        draft.rename(work.folder.model)
+        draft.rename(at.model)
 
 
 def _write_model(work: Work, module: Any, draft: Path) -> None:

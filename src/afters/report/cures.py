@@ -1,0 +1,140 @@
+"""Learned against kept: the run's own model, what it was on its way, and each model that may lose less."""
+
+from __future__ import annotations
+
+import math
+
+from afters.compare.cures import ENOUGH, Cure
+from afters.compare.rows import Difference
+from afters.report.blocks import Cell, Figure, Finding, Paragraph, Points, Section, Table, Tone
+from afters.report.charts import Curve, Line
+from afters.report.numbers import count, signed, span
+from afters.report.told import Told
+
+
+def learned_against_kept(told: Told) -> Section:
+    """Return what was tried so that less is lost, and what came of it; nothing where nothing was tried."""
+    if not told.cures:
+        return Section("cures", "Learned against kept", ())
+    first = told.headline
+    return Section(
+        "cures",
+        "Learned against kept",
+        (
+            Paragraph(finding(told).sentence),
+            Figure(
+                f"Across: the mean change of what was not taught, on scores from 0 to 1. Up: what was gained in "
+                f"{first.metric}, with its 95 % interval. The line leads from the base through the run's own "
+                "checkpoints to its end: whoever stops earlier learns less and loses less. A cure stands above it.",
+                _picture(told),
+            ),
+            _table(told),
+            Points(_limits(told)),
+        ),
+    )
+
+
+def finding(told: Told) -> Finding:
+    """Return in a sentence which of the models that may lose less is a cure, if one is."""
+    cures = [one for one in told.cures if one.is_one]
+    if cures:
+        best = max(cures, key=lambda one: (one.share.value, one.change.value))
+        words = (
+            f"{said(best)} kept {count(len(best.kept))} of {count(best.tasks, 'task')} with {_percent(best.share)} of "
+            f"the gain, and learned more by {_signed(best.above)} than the plain run had where it had kept as much."
+        )
+        return Finding("Mended", "good", words)
+    tried = [one for one in told.cures if one.kind not in ("plain", "checkpoint")]
+    keeping = [one for one in tried if len(one.kept) == one.tasks]
+    if not keeping:
+        return Finding(
+            "Not mended", "unsure", f"None of {count(len(tried), 'model')} that may lose less kept every task."
+        )
+    most = max(keeping, key=lambda one: one.share.value)
+    beyond = "" if most.above.low > 0 else ", and is not shown to be better than fewer steps of the plain run"
+    words = f"Of those that kept every task, {said(most)} has most of the gain: {_percent(most.share)}{beyond}."
+    return Finding("Not mended", "unsure", words)
+
+
+def said(cure: Cure) -> str:
+    """Return what a model is, in words."""
+    share = f"{100 * cure.strength:g} %"
+    match cure.kind:
+        case "plain":
+            return "the run's own model"
+        case "checkpoint":
+            return f"the run's own after {100 * cure.strength:.0f} % of its steps"
+        case "replay":
+            return f"{share} replay"
+        case "interpolation":
+            return f"{share} of the way"
+        case "strength":
+            return f"{share} of the adapter"
+
+
+def _picture(told: Told) -> Curve:
+    control = [one for one in told.cures if one.kind == "checkpoint"] + [told.cures[0]]
+    points = ((0.0, 0.0), *((one.change.value, one.learned.value) for one in control))
+    lines = [Line("", points, style="strong", bars=((math.nan, math.nan), *map(_bar, control)))]
+    for one in told.cures:
+        if one.kind not in ("plain", "checkpoint"):
+            place = ((one.change.value, one.learned.value),)
+            lines.append(Line(said(one), place, style="dots", bars=(_bar(one),), beside=True))
+    return Curve("Learned against kept", "mean change of what was not taught", "gain", tuple(lines))
+
+
+def _bar(cure: Cure) -> tuple[float, float]:
+    return cure.learned.low, cure.learned.high
+
+
+def _table(told: Told) -> Table:
+    columns = ("Model", "Learned", "Share of the gain", "What was not taught", "Kept", "Above the line")
+    caption = "What each model gained, what it kept, and how far it is above fewer steps of the plain run"
+    return Table(caption, columns, tuple(map(_row, told.cures)))
+
+
+def _row(cure: Cure) -> tuple[Cell, ...]:
+    tone: Tone = "good" if cure.is_one else ""
+    notes = [*(["a cure"] if cure.is_one else []), *(["chosen on validation rows"] if cure.chosen else [])]
+    above = Cell("–", tone="quiet")
+    if cure.kind not in ("plain", "checkpoint"):
+        above = Cell(signed(cure.above.value), note=_span(cure.above))
+    lost = f"lost: {', '.join(cure.lost)}" if cure.lost else ""
+    return (
+        Cell(said(cure), note="; ".join(notes), tone=tone),
+        Cell(signed(cure.learned.value), note=_span(cure.learned)),
+        _share(cure.share),
+        Cell(signed(cure.change.value), note=_span(cure.change)),
+        Cell(f"{len(cure.kept)} of {cure.tasks}", note=lost),
+        above,
+    )
+
+
+def _limits(told: Told) -> tuple[str, ...]:
+    several = "The gain is that of the first task. " if len(told.tasks) > 1 else ""
+    return (
+        f"{several}A model is called a cure where every task is kept within its margin, {100 * ENOUGH:.0f} % of the "
+        "gain stays, and the interval of what it learned above the line leaves out zero.",
+        "Each was made once. The mean change and what lies above the line resample the judged rows; that several were "
+        "tried is not paid for, so the best of many looks better than it is.",
+    )
+
+
+def _signed(value: Difference) -> str:
+    return f"{signed(value.value)} [{signed(value.low)}, {signed(value.high)}]"
+
+
+def _span(value: Difference) -> str:
+    return span(value.low, value.high, sign=True)
+
+
+def _share(share: Difference) -> Cell:
+    if not math.isfinite(share.value):
+        return Cell("–", tone="quiet")
+    return Cell(f"{100 * share.value:.0f} %", note=f"{100 * share.low:.0f} to {100 * share.high:.0f} %")
+
+
+def _percent(share: Difference) -> str:
+    if not math.isfinite(share.value):
+        return "an unproven share"
+    return f"{100 * share.value:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}]"

@@ -1,0 +1,193 @@
+"""What else may become of the base, so that less is lost: with replay, or a part of the way to the tuned weights.
+
+Each is a model of its own in the run folder, under `mended/`, and is asked what the run's own model is asked. The run's
+own model on its way, at each validation, is the control.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache, partial
+from typing import Final
+
+from afters.compare.cures import Cure, CureKind
+from afters.compare.forgetting import keep, together
+from afters.compare.kept import Kept
+from afters.compare.mending import Judged, mended
+from afters.errors import SettingsError
+from afters.metrics.choices import guessing
+from afters.model import files
+from afters.model.between import adapter_between, weights_between
+from afters.records import Result
+from afters.study.asking import ask_cured, ask_kept, base_model, tuned_model
+from afters.study.work import TaskAtHand, Work
+from afters.train import checkpoint
+
+PLAIN: Final = ""
+"""The name of the run's own model among the cures."""
+
+REPLAY, BETWEEN, STEP = "replay", "between", "step"
+"""What the names of cures begin with."""
+
+
+def replays(work: Work) -> tuple[Work, ...]:
+    """Return the work of each teaching with replay.
+
+    Raises:
+        SettingsError: there is nothing to replay: no kept task has rows to teach.
+    """
+    shares = work.study.mend.replay
+    rehearsed = [task for task in work.kept if len(task.train)]
+    if shares and not rehearsed:
+        raise SettingsError(
+            "there is nothing to replay",
+            where="[mend] replay",
+            expected="a kept task with rows to teach",
+            hint="Give a [[keep.task]] a `train` file, or watch over the probes that ship.",
+        )
+    return tuple(_replaying(work, share, rehearsed) for share in shares)
+
+
+def _replaying(work: Work, share: float, rehearsed: Iterable[TaskAtHand]) -> Work:
+    """Return the work that teaches what the plain run does, and more: replay is `share` of all taught tokens."""
+    taught = sum(task.rows_a_pass * _tokens(task) for task in work.tasks)
+    tasks = list(rehearsed)
+    each = taught * share / (1 - share) / len(tasks)
+    added = [_rehearsing(task, rows=max(1, round(each / _tokens(task)))) for task in tasks]
+    name = f"{REPLAY}-{share:g}"
+    return replace(work, folder=work.folder.mended(name), tasks=[*work.tasks, *added], cure=name)
+
+
+def _tokens(task: TaskAtHand) -> float:
+    """Return how many tokens an answer of the task has, in the mean."""
+    return float(task.pairs.sizes()[:, 1].mean())
+
+
+def _rehearsing(task: TaskAtHand, *, rows: int) -> TaskAtHand:
+    """Return a kept task as it is taught; which checkpoint is best is not its to say."""
+    taught = replace(task, validation=task.validation.select([]))
+    taught.pairs, taught.measured, taught.rows_a_pass = task.pairs, task.measured, rows
+    return taught
+
+
+def cured(work: Work, name: str) -> Work:
+    """Return the work whose folder holds the model of that name, to be asked."""
+    return replace(work, folder=work.folder.mended(name), cure=name) if name else work
+
+
+def names(work: Work) -> tuple[str, ...]:
+    """Return every model that is asked beside the run's own: the control on its way, then the cures."""
+    mend = work.study.mend
+    if mend.is_empty:
+        return ()
+    cures = [f"{REPLAY}-{share:g}" for share in mend.replay] + [f"{BETWEEN}-{share:g}" for share in mend.interpolate]
+    return (*_on_the_way(work), *cures)
+
+
+def _on_the_way(work: Work) -> list[str]:
+    """Return the checkpoints that were kept, but for the one that the run's own model is."""
+    own = files.weights_hash(work.folder.model)
+    found = sorted((work.folder.path / "mended").glob(f"{STEP}-*"), key=_number)
+    return [place.name for place in found if files.weights_hash(place / "model") != own]
+
+
+def _number(place: object) -> float:
+    return float(str(place).rpartition("-")[2])
+
+
+def make(work: Work) -> None:
+    """Write the models that lie a part of the way, where they do not stand already."""
+    for share in work.study.mend.interpolate if work.processes.first else ():
+        place = work.folder.mended(f"{BETWEEN}-{share:g}")
+        if place.model.is_dir():
+            continue
+        place.path.mkdir(parents=True, exist_ok=True)
+        draft = place.path / ".model.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        with checkpoint.writing("a model part of the way", draft=draft):
+            if files.is_adapter(work.folder.model):
+                adapter_between(work.folder.model, share, out=draft)
+            else:
+                weights_between(work.base, work.folder.model, share, out=draft)
+            checkpoint.settle(draft)
+            draft.rename(place.model)
+
+
+def held_against_margins(work: Work, before: Mapping[str, Result], after: Mapping[str, Result]) -> tuple[Kept, ...]:
+    """Hold what must not be lost against its margin, task by task, and correct for their being several."""
+    found = [
+        keep(
+            *(before[task.name], after[task.name], task.primary_metric),
+            score=task.primary,
+            margin=task.margin,
+            chance=guessing(before[task.name]) if task.primary == "accuracy" else None,
+            seed=work.study.seed,
+        )
+        for task in work.kept
+    ]
+    return tuple(together(found))
+
+
+def mend(
+    work: Work, before: Result, after: Result, kept_before: Mapping[str, Result], kept_after: Mapping[str, Result]
+) -> tuple[Cure, ...]:
+    """Ask every model that may lose less, and set what it learned against what it kept."""
+    every = names(work)
+    if not every:
+        return ()
+    first = work.tasks[0]
+    answered: dict[str, tuple[Result, Mapping[str, Result]]] = {PLAIN: (after, kept_after)}
+    validated: dict[str, Mapping[str, Result]] = {}
+    for name in every:
+        model = cache(partial(tuned_model, cured(work, name)))
+        answered[name] = ask_cured(work, first, model, name), ask_kept(work, model, "tuned", cure=name)
+        if name.startswith(BETWEEN):
+            validated[name] = ask_kept(work, model, "tuned", cure=name, side="validation")
+        model.cache_clear()
+    base = cache(partial(base_model, work))
+    chosen = _chosen(work, ask_kept(work, base, "base", side="validation"), validated) if validated else None
+    models = [
+        Judged(
+            *(name, *_kind(work, name)),
+            chosen=name == chosen,
+            result=result,
+            kept_results=kept,
+            kept=held_against_margins(work, kept_before, kept),
+        )
+        for name, (result, kept) in answered.items()
+    ]
+    return mended(
+        *(before, kept_before, models, first.primary_metric),
+        score=first.primary,
+        kept_metrics={task.name: (task.primary_metric, task.primary) for task in work.kept},
+        seed=work.study.seed,
+    )
+
+
+def _kind(work: Work, name: str) -> tuple[CureKind, float]:
+    """Return what a model is, and how far it goes."""
+    if name == PLAIN:
+        return "plain", 1.0
+    if name.startswith(STEP):
+        return "checkpoint", _number(name) / len(work.folder.steps())
+    if name.startswith(REPLAY):
+        return "replay", _number(name)
+    return ("strength" if files.is_adapter(work.folder.model) else "interpolation"), _number(name)
+
+
+def _chosen(work: Work, base: Mapping[str, Result], validated: Mapping[str, Mapping[str, Result]]) -> str:
+    """Return the model that lies furthest on the way and keeps all, so far as validation rows tell; else the nearest.
+
+    They are few, so no margin is proven on them: a task counts as kept where it lost no more.
+    """
+    ordered = sorted(validated, key=_number)
+    keeping = [name for name in ordered if all(_stays(work.named(task), base, validated[name]) for task in base)]
+    return keeping[-1] if keeping else ordered[0]
+
+
+def _stays(task: TaskAtHand, base: Mapping[str, Result], results: Mapping[str, Result]) -> bool:
+    change = results[task.name].score(task.primary).value - base[task.name].score(task.primary).value
+    loss = -change if task.primary_metric.direction == "higher" else change
+    return loss <= (task.margin or 0.0)

@@ -1,0 +1,155 @@
+"""What may lose less, made and asked in a whole study."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from tickets import Killed, Killer, tickets
+from tiny_models import Tiny
+from transformers import AutoModelForCausalLM
+
+from afters.compare.cures import Cure
+from afters.config import read_study
+from afters.errors import InputError, ModelError, SettingsError
+from afters.model.between import adapter_between, weights_between
+from afters.report.document import build
+from afters.report.page import render
+from afters.runfolder import RunFolder
+from afters.study.run import run
+
+OWN = """
+[mend]
+replay = [0.25]
+interpolate = [0.0, 0.5, 1.0]
+[[keep.task]]
+name = "colours"
+source = "colours.jsonl"
+wordings = ["What colour is {{ thing }}?"]
+answer = "{{ colour }}"
+choices = ["red", "blue"]
+metrics = ["accuracy"]
+"""
+
+TASKS = ("tickets", "colours")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny: Tiny) -> Path:
+    file = tickets(tmp_path, base=tiny("t5"))
+    file.write_text(file.read_text().replace("[keep]\ntasks = []\n", OWN))
+    rows = [{"thing": f"thing {number}", "colour": ("red", "blue")[number % 2]} for number in range(90)]
+    (tmp_path / "colours.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def answers(folder: Path, label: str, *, task: str = "tickets") -> list[tuple[str, ...]]:
+    cases = RunFolder(folder).results()[task][label].cases
+    return [answer.answers for case in cases for answer in case.predictions]
+
+
+def test_every_model_is_asked_what_the_runs_own_is_asked(folder: Path) -> None:
+    told = run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
+    kinds = [(one.kind, one.name) for one in told.cures]
+    assert kinds[0] == ("plain", "")
+    assert [name for kind, name in kinds if kind == "interpolation"] == ["between-0", "between-0.5", "between-1"]
+    assert [name for kind, name in kinds if kind == "replay"] == ["replay-0.25"]
+    assert [name for kind, name in kinds if kind == "checkpoint"], "the run's own on its way"
+    assert sum(one.chosen for one in told.cures) == 1
+    verdict = json.loads((folder / "run" / "verdict.json").read_text())
+    assert tuple(Cure.read(one) for one in verdict["cures"]) == RunFolder(folder / "run").told().cures
+    assert "Learned against kept" in render(build(told))
+    assert [result.label for result in told.results] == ["before", "shots=1", "nearest", "after"]
+
+
+def test_at_nothing_it_answers_as_the_base_and_at_all_as_the_tuned_model(folder: Path) -> None:
+    changes = ["judge.max_new_tokens=12", "train.learning_rate=0.02"]
+    told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder)
+    for task in ("tickets", "colours"):
+        assert answers(folder / "run", "mended=between-0", task=task) == answers(folder / "run", "before", task=task)
+        assert answers(folder / "run", "mended=between-1", task=task) == answers(folder / "run", "after", task=task)
+    assert answers(folder / "run", "before") != answers(folder / "run", "after")
+    by_name = {one.name: one for one in told.cures}
+    assert by_name["between-1"].learned == by_name[""].learned and by_name["between-0"].learned.value == 0.0
+
+
+def test_a_loras_strength_goes_from_the_base_to_the_tuned_model_too(folder: Path) -> None:
+    changes = ["train.method='lora'", "train.learning_rate=0.05", "judge.max_new_tokens=12", "mend.replay=[]"]
+    told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder)
+    assert {one.kind for one in told.cures} == {"plain", "checkpoint", "strength"}
+    assert answers(folder / "run", "mended=between-0") == answers(folder / "run", "before")
+    assert answers(folder / "run", "mended=between-1") == answers(folder / "run", "after")
+
+
+def test_replay_teaches_all_that_the_plain_run_does_and_so_many_tokens_more(folder: Path) -> None:
+    run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
+    plain, replayed = (RunFolder(place).steps() for place in (folder / "run", folder / "run/mended/replay-0.25"))
+    rows, tokens = (
+        {task: sum(step["tasks"].get(task, {}).get(what, 0) for step in replayed) for task in TASKS}
+        for what in ("rows", "tokens")
+    )
+    # The last step of all may be short of a few rows, which are then left away.
+    assert 0 <= sum(step["rows"] for step in plain) - rows["tickets"] < 4
+    assert tokens["colours"] / sum(tokens.values()) == pytest.approx(0.25, abs=0.03)
+
+
+def test_an_interrupted_mending_comes_to_the_same_verdict(folder: Path) -> None:
+    study = read_study(folder / "study.toml")
+    run(study, out=folder / "whole", folder=folder)
+    for stage in ("teaching replay-0.25", "colours: mended=between-0.5"):
+        with pytest.raises(Killed):
+            run(study, out=folder / "broken", folder=folder, tell=Killer(stage))
+    run(study, out=folder / "broken", folder=folder)
+    assert (folder / "broken/verdict.json").read_bytes() == (folder / "whole/verdict.json").read_bytes()
+
+
+def test_mending_leaves_the_runs_own_model_as_it_was(folder: Path) -> None:
+    run(read_study(folder / "study.toml"), out=folder / "one", folder=folder)
+    without = ["mend.replay=[]", "mend.interpolate=[]"]
+    run(read_study(folder / "study.toml", changes=without), out=folder / "two", folder=folder)
+    weights = [(folder / name / "model/model.safetensors").read_bytes() for name in ("one", "two")]
+    assert weights[0] == weights[1]
+    assert RunFolder(folder / "one").told().comparisons == RunFolder(folder / "two").told().comparisons
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (["keep.task.source='colours.jsonl'", "mend.replay=[1.5]"], "less than 1"),
+        (["mend.interpolate=[1.5]"], "less than or equal to 1"),
+        (["keep.task=[]", "keep.tasks=[]"], "nothing is named that must not be lost"),
+    ],
+)
+def test_what_cannot_be_mended_is_refused(folder: Path, changes: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_study(folder / "study.toml", changes=changes)
+
+
+def test_without_rows_to_rehearse_there_is_no_replay(folder: Path) -> None:
+    file = folder / "study.toml"
+    file.write_text(file.read_text().replace('source = "colours.jsonl"', 'test = "colours.jsonl"'))
+    with pytest.raises(SettingsError, match="there is nothing to replay"):
+        run(read_study(file), out=folder / "run", folder=folder)
+
+
+def test_half_way_every_weight_is_the_mean(tiny: Tiny, tmp_path: Path) -> None:
+    base, other = tiny("llama"), tmp_path / "other"
+    module = AutoModelForCausalLM.from_pretrained(base)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.mul_(3.0)
+    shutil.copytree(base, other)
+    module.save_pretrained(other)
+    weights_between(base, other, 0.5, out=tmp_path / "half")
+    first = AutoModelForCausalLM.from_pretrained(base).state_dict()
+    half = AutoModelForCausalLM.from_pretrained(tmp_path / "half").state_dict()
+    assert all(torch.allclose(half[name], 2 * weight) for name, weight in first.items())
+
+
+def test_a_method_that_no_factor_scales_is_not_weakened(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "IA3"}))
+    with pytest.raises(ModelError, match="cannot be weakened"):
+        adapter_between(tmp_path, 0.5, out=tmp_path / "out")

@@ -122,7 +122,7 @@ def test_the_probes_that_ship_are_six_tasks_of_600_rows_and_free_text() -> None:
 
 
 def test_where_nothing_is_named_the_probes_that_fit_are_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def few(names: Any = None) -> Any:
+    def few(names: Any = None, *, teaching: bool = False) -> Any:
         return tuple(probe.model_copy(update={"test_limit": 6}) for probe in probes(["topic", "intent", "prose"]))
 
     monkeypatch.setattr("afters.study.reading.probes", few)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,14 +17,15 @@ from afters.seeds import stream
 CASES = 200
 
 
-def scores(name: str, mean: float, *, noise: float = 0.05) -> np.ndarray[Any, np.dtype[np.float64]]:
+def scores(name: str, mean: float, *, noise: float = 0.05) -> list[float]:
     """Scores about a mean, alike but for noise of each model's own: one Case is hard for all."""
     hard = stream(1, "hard").normal(0, 0.1, CASES)
-    return mean + hard + stream(1, name).normal(0, noise, CASES)
+    values: list[float] = (mean + hard + stream(1, name).normal(0, noise, CASES)).tolist()
+    return values
 
 
 def on(task: str, label: str, values: Sequence[float]) -> Result:
-    return replace(graded(label, list(values)), task=task)
+    return replace(graded(label, values), task=task)
 
 
 def model(kind: CureKind, name: str, learned: float, kept: float, *, strength: float = 1.0, seed: str = "") -> Judged:

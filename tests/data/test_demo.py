@@ -15,6 +15,7 @@ from afters.data import demo
 from afters.data.demo_chat import REPLY, Told
 from afters.data.demo_facts import MONTHS
 from afters.data.demo_words import Lines, words
+from afters.data.sources import read, read_named
 from afters.errors import SettingsError
 
 SEED = 7
@@ -256,6 +257,16 @@ def test_writing_gives_the_rows_one_a_line(tmp_path: Path) -> None:
     for split, count in zip(demo.SPLITS, (5, 3, 2), strict=True):
         lines = paths[split].read_text(encoding="utf-8").splitlines()
         assert [json.loads(line) for line in lines] == demo.rows(split, count, seed=SEED)
+
+
+def test_a_study_names_the_rows_that_the_demo_writes(tmp_path: Path) -> None:
+    demo.write(tmp_path, seed=7)
+    for split in ("validation", "test"):
+        named = read_named(f"demo:{split}", folder=tmp_path)
+        assert named.table.to_pylist() == read(tmp_path / f"support-chats.{split}.jsonl").table.to_pylist()
+        assert named.source(1) == f"demo:{split}:2"
+    with pytest.raises(SettingsError, match="did you mean 'test'"):
+        read_named("demo:tests", folder=tmp_path)
 
 
 def test_a_split_that_is_not_known_names_the_nearest() -> None:

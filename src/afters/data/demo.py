@@ -22,6 +22,13 @@ from afters.errors import SettingsError, unknown
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+COUNTS: dict[Split, int] = {"train": 3600, "validation": 100, "test": 200}
+SEED = 7
+"""What `afters demo` writes where nothing else is said."""
+
+PREFIX = "demo:"
+"""How a study names the demo's rows."""
+
 MOST_ROWS = 30_000
 """Rows that a split can have: each chat has a number of five digits that no other chat has."""
 
@@ -46,7 +53,26 @@ def rows(split: Split, count: int, *, seed: int) -> list[dict[str, str]]:
     return [_row(split, index, seed=seed) for index in range(count)]
 
 
-def write(folder: Path, *, seed: int, train: int = 3600, validation: int = 100, test: int = 200) -> dict[str, Path]:
+def named(name: str) -> list[dict[str, str]]:
+    """Return the rows that a study names as "demo:train", "demo:validation" or "demo:test": those of `afters demo`.
+
+    Raises:
+        SettingsError: there is no such split.
+    """
+    split = name.removeprefix(PREFIX)
+    if split not in SPLITS:
+        raise SettingsError(unknown("split of the demo", split, SPLITS), where=name)
+    return rows(split, COUNTS[split], seed=SEED)
+
+
+def write(
+    folder: Path,
+    *,
+    seed: int,
+    train: int = COUNTS["train"],
+    validation: int = COUNTS["validation"],
+    test: int = COUNTS["test"],
+) -> dict[str, Path]:
     """Write the splits as JSON lines, `support-chats.train.jsonl` and so on, and return their paths by split.
 
     Raises:

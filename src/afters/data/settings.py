@@ -58,7 +58,8 @@ class TaskSettings(BaseModel):
     """What the report calls the task."""
     train: str | None = None
     """The teaching rows: a file (CSV, JSON, JSON lines, Parquet, Arrow) or a folder that `datasets` saved, counted from
-    the study's folder; or "hub:OWNER/NAME#SUBSET:SPLIT", "sql:SELECT …", or "table:NAME", given from Python."""
+    the study's folder; or "hub:OWNER/NAME#SUBSET:SPLIT", "sql:SELECT …", "table:NAME", given from Python, or
+    "demo:train"."""
     validation: str | None = None
     """The file on which choices are made; without it, a share of the teaching rows is kept back for that."""
     test: str | None = None

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from afters.data import natural_instructions
+from afters.data import demo, natural_instructions
 from afters.data.arrow import SPLITS, from_ipc, from_saved, is_saved
 from afters.data.columns import to_table, without_views
 from afters.data.formats import Record, csv_rows, json_lines, json_list, refuse_twice
@@ -62,7 +62,7 @@ class Rows:
 
 
 def read_named(name: str, *, folder: Path, tables: Tables | None = None, strict: bool = False) -> Rows:
-    """Read the rows that a study names: `hub:…`, `sql:…`, `table:…`, or a path that counts from `folder`.
+    """Read the rows that a study names: `hub:…`, `sql:…`, `table:…`, `demo:…`, or a path that counts from `folder`.
 
     `./` before the name of a file keeps it from being taken for one of the others.
 
@@ -75,6 +75,8 @@ def read_named(name: str, *, folder: Path, tables: Tables | None = None, strict:
         return _whole(from_query(name, folder=folder), label(name))
     if name.startswith("table:"):
         return _whole(from_python(name, tables or {}), name)
+    if name.startswith(demo.PREFIX):
+        return _whole(to_table(demo.named(name)), name)
     return read(folder / name, strict=strict)
 
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from afters.compare.cures import Cure
-from afters.compare.kept import Kept
+from afters.compare.kept import Divergence, Kept
 from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
 from afters.errors import RunFolderError
@@ -71,6 +71,10 @@ _MENDED = "mended="
 def label_mended(name: str) -> str:
     """Return the label of what a model answered that was made otherwise; that of the run's own has no name."""
     return f"{_MENDED}{name}"
+
+
+DRAWN, SAID = "drawn", "what the base says"
+"""The label of answers that the base drew by chance, and the name of the task that weighs them."""
 
 
 class RunFolder:
@@ -243,10 +247,11 @@ class RunFolder:
                 rows=tuple(RowCurve.read(one) for one in verdict.get("rows", [])),
                 kept=tuple(Kept.read(one) for one in verdict.get("kept", [])),
                 cures=tuple(Cure.read(one) for one in verdict.get("cures", [])),
+                divergence=Divergence(**verdict["divergence"]) if "divergence" in verdict else None,
             )
         making, data = self.read_json("making.json"), self.read_json("data.json")
         results = [one for labels in self.results().values() for one in labels.values()]
-        kept = making.get("kept", {})
+        kept = {*making.get("kept", []), SAID}
         shown = [one for one in results if not one.label.startswith(_BESIDES) and one.task not in kept]
         shown = sorted((one for one in shown if not is_in_other_wording(one.label)), key=_place)
         primary = making["primary"][comparisons[0].task]
@@ -306,7 +311,7 @@ class RunFolder:
         return Result(label, task, made["identity"], tuple(map(_case, lines)), rows, scores, made["seconds"])
 
 
-_BESIDES = ("validation", _AT_ROWS, _MENDED)
+_BESIDES = ("validation", _AT_ROWS, _MENDED, DRAWN)
 """What labels begin with that are shown in parts of their own."""
 
 

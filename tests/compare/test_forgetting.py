@@ -11,7 +11,7 @@ from comparisons import Grade, case, corpus, graded, result
 from scipy import stats
 
 from afters.compare.change import compare
-from afters.compare.forgetting import agreement, five_points, keep, retained, together
+from afters.compare.forgetting import agreement, divergence, five_points, keep, retained, together
 from afters.compare.kept import Kept
 from afters.compare.sizes import detectable, detectable_by_pairs
 from afters.errors import ComparisonRefused, SettingsError
@@ -322,3 +322,32 @@ def test_of_four_thousand_losses_of_the_margin_few_are_called_kept(name: str, ca
 def test_of_four_thousand_studies_of_nothing_few_find_a_loss(name: str, cases: int) -> None:
     assert wrongly_lost(name, cases, 4000) <= 0.05
     assert wrongly_lost(name, cases, 1000, times=2) >= 0.95
+
+
+def test_over_choices_the_divergence_is_that_of_their_probabilities() -> None:
+    halves, skewed = (math.log(0.5), math.log(0.5)), (math.log(0.9), math.log(0.1))
+    before = weighing("before", [halves, skewed], ("a", "b"))
+    after = weighing("after", [skewed, skewed], ("a", "b"))
+    found = divergence(before, after)
+    assert found is not None and not found.drawn
+    assert found.value == pytest.approx(stats.entropy([0.5, 0.5], [0.9, 0.1]) / 2, abs=1e-12)
+    # Log-probabilities that do not add up to 1 are made to.
+    lower = tuple(log - 7.0 for log in skewed)
+    same = divergence(before, weighing("after", [lower, lower], ("a", "b")))
+    assert same is not None and same.value == pytest.approx(found.value, abs=1e-12)
+
+
+def test_of_drawn_answers_it_is_what_they_lost_in_probability_for_each_token() -> None:
+    before = weighing("before", [(-1.0,), (-2.0,), (-4.0,)], ("a",))
+    after = weighing("after", [(-2.5,), (-2.0,), (-5.0,)], ("a",))
+    found = divergence(before, after)
+    assert found is not None and found.drawn and found.cases == 3
+    assert found.value == pytest.approx((1.5 + 0.0 + 1.0) / 3)
+
+
+def test_one_row_or_an_impossible_answer_tells_no_divergence() -> None:
+    one = weighing("before", [(-1.0,)], ("a",))
+    assert divergence(one, one) is None
+    before = weighing("before", [(-1.0,), (-1.0,), (-math.inf,)], ("a",))
+    found = divergence(before, before)
+    assert found is not None and found.cases == 2

@@ -145,3 +145,30 @@ def test_a_text_is_cut_at_the_space_nearest_to_the_middle_of_each_long_paragraph
     with pytest.raises(DataError, match="200 bytes"):
         (tmp_path / "b.txt").write_text("Short.")
         halves("b.txt", folder=tmp_path)
+
+
+def test_it_is_told_how_far_the_model_has_moved_on_the_new_task(folder: Path) -> None:
+    told = run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
+    found = told.divergence
+    assert found is not None and found.drawn and found.low <= found.value <= found.high
+    assert found.value > 0, "what the base says became less probable"
+    stands = RunFolder(folder / "run").told().divergence
+    assert stands is not None and stands.value == pytest.approx(found.value)
+    assert "has moved from its base" in render(build(told))
+    assert {result.task for result in told.results} == {"tickets"}
+    again = run(
+        read_study(folder / "study.toml"), out=folder / "run", folder=folder, tell=Killer("tickets: drawn", after=0)
+    )
+    assert again.divergence == found, "nothing was drawn again"
+
+
+def test_over_choices_the_divergence_is_exact_and_nothing_is_drawn(folder: Path) -> None:
+    text = (
+        (folder / "study.toml")
+        .read_text()
+        .replace('metrics = ["exact_match"]', 'metrics = ["accuracy"]\nchoices = ["a", "b"]', 1)
+    )
+    (folder / "study.toml").write_text(text)
+    told = run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
+    assert told.divergence is not None and not told.divergence.drawn
+    assert "drawn" not in RunFolder(folder / "run").results()["tickets"]

@@ -16,7 +16,7 @@ from scipy import stats
 
 from afters.compare.change import compare
 from afters.compare.intervals import mean_interval, ratio_interval, wilson_interval
-from afters.compare.kept import Kept, Share, worded
+from afters.compare.kept import Divergence, Kept, Share, worded
 from afters.compare.paired import numbered, pair, statistic
 from afters.compare.resample import Array, canonical, sum_by_cluster
 from afters.compare.sentence import gain_of
@@ -174,6 +174,41 @@ def agreement(before: Result, after: Result, *, seed: int = 0, confidence: float
     else:
         return None
     return Share(share, found.low, found.high, found.method)
+
+
+def divergence(before: Result, after: Result, *, seed: int = 0, confidence: float = 0.95) -> Divergence | None:
+    """Return the forward KL divergence sum_y p(y) (log p(y) - log q(y)), of the base p and the tuned model q.
+
+    Over choices it is exact, with their probabilities made to add up to 1. Where the only choice of a row is an answer
+    that the base drew, the mean of log p - log q over the rows estimates it without bias; divided by the tokens of
+    these answers, it is told for each token. None where fewer than two clusters tell.
+    """
+    pairs = {case.id: case for case in after.cases}
+    weighed = [case for case in before.cases if _logs(case) and case.id in pairs and _logs(pairs[case.id])]
+    rows = np.array([_surplus(_logs(case), _logs(pairs[case.id]), case) for case in weighed])
+    clusters = numbered(weighed)
+    if len(set(clusters.tolist())) < 2:
+        return None
+    order, clusters = canonical(rows, clusters)
+    totals = sum_by_cluster(rows[order], clusters)
+    found = ratio_interval(totals, confidence=confidence, seed=seed)
+    value = float(totals[:, 0].sum() / totals[:, 1].sum())
+    drawn = all(len(_logs(case)) == 1 for case in weighed)
+    return Divergence(len(weighed), value, found.low, found.high, found.method, drawn)
+
+
+def _logs(case: Case) -> list[float]:
+    """Return the log-probabilities of a Case's choices; none where it has several Examples, or one is impossible."""
+    logs = [choice.log_probability for choice in case.predictions[0].choices]
+    return logs if len(case.predictions) == 1 and all(map(math.isfinite, logs)) else []
+
+
+def _surplus(base: Sequence[float], tuned: Sequence[float], case: Case) -> tuple[float, float]:
+    """Return one row's divergence, and by how much it counts."""
+    if len(base) == 1:
+        return base[0] - tuned[0], float(case.predictions[0].choices[0].tokens)
+    first, second = (np.array(logs) - np.logaddexp.reduce(logs) for logs in (base, tuned))
+    return float(np.exp(first) @ (first - second)), 1.0
 
 
 def said(case: Case) -> tuple[str, ...]:

@@ -26,6 +26,21 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Divergence:
+    """The forward KL divergence of the tuned model from its base, on prompts of the new task."""
+
+    cases: int
+    value: float
+    """In nats for each token of what the base says; of choices, for each row."""
+    low: float
+    high: float
+    interval: str
+    """The name of the interval's method."""
+    drawn: bool
+    """Whether it was estimated by answers that the base drew; else it is exact over the choices of each row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """One task before and after it was not taught, on the same Cases."""
 

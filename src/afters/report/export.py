@@ -38,7 +38,7 @@ def verdict_json(told: Told) -> str:
     No time, no path and no host is in it, and numbers have 12 significant digits: equal runs give equal files.
     A number that is not finite is null.
     """
-    found = {
+    found: dict[str, Any] = {
         "schema": SCHEMA,
         "study": told.name,
         "primary": told.primary,
@@ -51,6 +51,8 @@ def verdict_json(told: Told) -> str:
     for name, some in (("wordings", told.wordings), ("rows", told.rows), ("kept", told.kept), ("cures", told.cures)):
         if some:
             found[name] = [one.plain() for one in some]
+    if told.divergence:
+        found["divergence"] = asdict(told.divergence)
     return _json(found)
 
 

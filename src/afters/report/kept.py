@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from afters.compare.kept import Kept, KeptWord, Share
+from afters.compare.kept import Divergence, Kept, KeptWord, Share
 from afters.compare.sentence import gain_of
 from afters.metrics.table import metric_for
 from afters.records import Result
@@ -40,9 +40,18 @@ KNOWN, FLIPS = "Above guessing, kept", "Right → wrong"
 
 def what_was_kept(told: Told) -> Section:
     """Return what became of the tasks that were not taught; nothing where none was watched over."""
-    if not told.kept:
-        return Section("kept", "What was kept", ())
-    return Section("kept", "What was kept", tuple(_blocks(told)))
+    moved = [_moved(told.divergence)] if told.divergence else []
+    return Section("kept", "What was kept", (*(_blocks(told) if told.kept else ()), *moved))
+
+
+def _moved(found: Divergence) -> Paragraph:
+    """Say how far the tuned model has moved from its base where it was taught."""
+    unit = "nats for each token of what the base itself says, drawn by chance" if found.drawn else "nats a row"
+    value = f"{number(found.value)} ({span(found.low, found.high)}) {unit}"
+    return Paragraph(
+        f"On {count(found.cases, 'prompt')} of the new task the tuned model has moved from its base by {value}: "
+        "forward KL divergence, which foretells how much is lost elsewhere."
+    )
 
 
 def finding(kept: Sequence[Kept]) -> Finding:

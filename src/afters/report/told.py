@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from afters.compare.cures import Cure
-from afters.compare.kept import Kept
+from afters.compare.kept import Divergence, Kept
 from afters.compare.rows import RowCurve
 from afters.compare.wordings import Wordings
 from afters.metrics.metric import Metric
@@ -25,6 +25,8 @@ class Besides(NamedTuple):
     """What was not taught, and whether it was lost."""
     cures: tuple[Cure, ...] = ()
     """What was tried so that less is lost: the run's own model first."""
+    divergence: Divergence | None = None
+    """How far tuning has moved the model on the first task's prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Told:
     rows: tuple[RowCurve, ...] = ()
     kept: tuple[Kept, ...] = ()
     cures: tuple[Cure, ...] = ()
+    divergence: Divergence | None = None
     """As `Besides` says them."""
     kept_results: tuple[Result, ...] = ()
     """Of what was not taught, before and after."""

@@ -25,7 +25,7 @@ def read_tasks(study: Study, *, folder: Path, strict: bool, tables: Tables | Non
     tasks = []
     for settings in study.tasks:
         with collected(problems):
-            tasks.append(_read_task(study, settings, folder=folder, strict=strict, tables=tables))
+            tasks.append(read_task(study, settings, folder=folder, strict=strict, tables=tables))
     with collected(problems):
         _refuse_a_mean_of_opposites(study, tasks)
     raise_together(problems)
@@ -45,7 +45,7 @@ def read_kept(study: Study, *, folder: Path, strict: bool, tables: Tables | None
     tasks = []
     for settings, given in wanted:
         with collected(problems):
-            task = _read_task(study, settings, folder=folder, strict=strict, tables=given)
+            task = read_task(study, settings, folder=folder, strict=strict, tables=given)
             task.margin = getattr(settings, "margin", None) or _margin(task, keep.margin)
             tasks.append(task)
     raise_together(problems)
@@ -76,9 +76,8 @@ def _refuse_a_mean_of_opposites(study: Study, tasks: Iterable[TaskAtHand]) -> No
         )
 
 
-def _read_task(
-    study: Study, settings: TaskSettings, *, folder: Path, strict: bool, tables: Tables | None
-) -> TaskAtHand:
+def read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: bool, tables: Tables | None) -> TaskAtHand:
+    """Read one task's rows, and check its names."""
     inverted = inverted_of(study, settings)
     prepared = prepare(settings, seed=study.seed, folder=folder, strict=strict, inverted=inverted, tables=tables)
     declared = prepared.metrics or (("accuracy",) if prepared.choices else ("rouge", "exact_match"))

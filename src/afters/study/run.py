@@ -19,6 +19,7 @@ import tomli_w
 
 from afters.compare.change import compare, with_corrections
 from afters.compare.every_wording import in_wordings
+from afters.compare.forgetting import divergence
 from afters.compare.wordings import Wordings
 from afters.data.tables import Tables
 from afters.errors import AftersError
@@ -48,6 +49,7 @@ from afters.study.asking import (
 from afters.study.fewer_rows import along_rows, announced, smaller
 from afters.study.fitting import encode, fit_kept
 from afters.study.mending import cured, held_against_margins, make, mend, replays
+from afters.study.said import draw, weigh
 from afters.study.settings import Study
 from afters.study.start import begin, check_shards, start
 from afters.study.work import Silent, TaskAtHand, Teller, Work
@@ -110,6 +112,8 @@ def run(
     base = functools.cache(lambda: base_model(work))
     before = {task.name: ask_before(work, task, base) for task in work.tasks}
     kept_before = ask_kept(work, base, "base")
+    said = draw(work, base) if work.kept else None
+    weighed = [weigh(work, said, base, label="before")] if said else []
     worded_before = {task.name: ask_in_other_wordings(work, task, base, "base") for task in work.tasks}
     base.cache_clear()
     from afters.study.teaching import teach
@@ -122,6 +126,7 @@ def run(
     tuned = functools.cache(lambda: tuned_model(work))
     after = {task.name: ask_after(work, task, tuned) for task in work.tasks}
     kept_after = ask_kept(work, tuned, "tuned")
+    weighed += [weigh(work, said, tuned, label="after")] if said else []
     worded_after = {task.name: ask_in_other_wordings(work, task, tuned, "tuned") for task in work.tasks}
     wordings = tuple(
         _across(
@@ -139,7 +144,9 @@ def run(
     rows = tuple(along_rows(work, task, parts, at_rows) for task in work.tasks if study.train.rows)
     kept = held_against_margins(work, kept_before, kept_after)
     cures = mend(work, before[work.tasks[0].name]["before"], after[work.tasks[0].name], kept_before, kept_after)
-    told = _write_up(work, _compare(work, before, after), Besides(wordings, rows, kept, cures))
+    sides = weighed or [before[work.tasks[0].name]["before"], after[work.tasks[0].name]]
+    moved = divergence(*sides, seed=study.seed) if work.kept else None
+    told = _write_up(work, _compare(work, before, after), Besides(wordings, rows, kept, cures, moved))
     processes.told({"end": True})
     processes.leave()
     return told
@@ -319,7 +326,7 @@ def _write_up(
             "peak_memory_mb": peak,
             "not_measured": [*_not_measured(work), *_not_compared(work.tasks)],
             "primary": {task.name: task.primary for task in work.tasks},
-            "kept": {task.name: task.primary for task in work.kept},
+            "kept": [task.name for task in work.kept],
             "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
         },
     )

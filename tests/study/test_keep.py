@@ -148,17 +148,16 @@ def test_a_text_is_cut_at_the_space_nearest_to_the_middle_of_each_long_paragraph
 
 
 def test_it_is_told_how_far_the_model_has_moved_on_the_new_task(folder: Path) -> None:
-    told = run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
+    study = read_study(folder / "study.toml", changes=["train.learning_rate=0.05", "train.epochs=4"])
+    told = run(study, out=folder / "run", folder=folder)
     found = told.divergence
     assert found is not None and found.drawn and found.low <= found.value <= found.high
-    assert found.value > 0, "what the base says became less probable"
+    assert found.low > 0, "what the base says became less probable"
     stands = RunFolder(folder / "run").told().divergence
     assert stands is not None and stands.value == pytest.approx(found.value)
     assert "has moved from its base" in render(build(told))
     assert {result.task for result in told.results} == {"tickets"}
-    again = run(
-        read_study(folder / "study.toml"), out=folder / "run", folder=folder, tell=Killer("tickets: drawn", after=0)
-    )
+    again = run(study, out=folder / "run", folder=folder, tell=Killer("tickets: drawn", after=0))
     assert again.divergence == found, "nothing was drawn again"
 
 

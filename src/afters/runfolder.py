@@ -9,7 +9,7 @@
       train/              key.json, steps.jsonl, checkpoints/
       model/              the tuned model, or its adapter
       rows/N/             train/ and model/ of a teaching with N rows only, where [train] rows asks for it
-      mended/NAME/        train/ and model/ of what [mend] tries, and model/ of the run's own at each validation
+      others/NAME/        train/ and model/ of a stage, or of what [mend] tries; model/ of the run's own on its way
       verdict.json        the comparisons; no time, no path, no host: equal runs give equal files
       report.html         the page
 
@@ -34,6 +34,7 @@ from typing import Any
 from afters.compare.cures import Cure
 from afters.compare.kept import Divergence, Kept
 from afters.compare.rows import RowCurve
+from afters.compare.stages import Staged
 from afters.compare.wordings import Wordings
 from afters.errors import RunFolderError
 from afters.metrics.table import metric_for
@@ -65,12 +66,12 @@ def label_at(rows: int) -> str:
     return f"{_AT_ROWS}{rows}"
 
 
-_MENDED = "mended="
+_OTHER = "other="
 
 
-def label_mended(name: str) -> str:
-    """Return the label of what a model answered that was made otherwise; that of the run's own has no name."""
-    return f"{_MENDED}{name}"
+def label_of_other(name: str) -> str:
+    """Return the label of what another model than the run's own answered."""
+    return f"{_OTHER}{name}"
 
 
 DRAWN, SAID = "drawn", "what the base says"
@@ -225,9 +226,9 @@ class RunFolder:
         """Return the folder of the teaching with so many rows only; its Results stand in this one."""
         return RunFolder(self.path / "rows" / str(rows))
 
-    def mended(self, name: str) -> RunFolder:
-        """Return the folder of a model that was made otherwise, so that less is lost; its Results stand in this one."""
-        return RunFolder(self.path / "mended" / name)
+    def other(self, name: str) -> RunFolder:
+        """Return the folder of another model than the run's own: of a stage, or made to lose less; not its Results'."""
+        return RunFolder(self.path / "others" / name)
 
     def steps(self) -> list[dict[str, Any]]:
         """Return the lines of the training log."""
@@ -247,6 +248,7 @@ class RunFolder:
                 rows=tuple(RowCurve.read(one) for one in verdict.get("rows", [])),
                 kept=tuple(Kept.read(one) for one in verdict.get("kept", [])),
                 cures=tuple(Cure.read(one) for one in verdict.get("cures", [])),
+                stages=Staged.read(verdict["stages"]) if "stages" in verdict else None,
                 divergence=Divergence(**verdict["divergence"]) if "divergence" in verdict else None,
             )
         making, data = self.read_json("making.json"), self.read_json("data.json")
@@ -278,8 +280,8 @@ class RunFolder:
         for one in results:
             seconds = sum(answer.seconds for case in one.cases for answer in case.predictions)
             label, other, _ = one.label.partition(_IN_WORDING)
-            if _MENDED in label:
-                stage = "mending, asking_seconds"
+            if _OTHER in label:
+                stage = "asking the other models_seconds"
             elif one.task in kept:
                 stage = f"{label}, what must not be lost_seconds"
             elif label.startswith(_AT_ROWS):
@@ -311,7 +313,7 @@ class RunFolder:
         return Result(label, task, made["identity"], tuple(map(_case, lines)), rows, scores, made["seconds"])
 
 
-_BESIDES = ("validation", _AT_ROWS, _MENDED, DRAWN)
+_BESIDES = ("validation", _AT_ROWS, _OTHER, DRAWN)
 """What labels begin with that are shown in parts of their own."""
 
 

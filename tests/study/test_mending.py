@@ -69,8 +69,8 @@ def test_at_nothing_it_answers_as_the_base_and_at_all_as_the_tuned_model(folder:
     changes = ["judge.max_new_tokens=12", "train.learning_rate=0.02"]
     told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder)
     for task in ("tickets", "colours"):
-        assert answers(folder / "run", "mended=between-0", task=task) == answers(folder / "run", "before", task=task)
-        assert answers(folder / "run", "mended=between-1", task=task) == answers(folder / "run", "after", task=task)
+        assert answers(folder / "run", "other=between-0", task=task) == answers(folder / "run", "before", task=task)
+        assert answers(folder / "run", "other=between-1", task=task) == answers(folder / "run", "after", task=task)
     assert answers(folder / "run", "before") != answers(folder / "run", "after")
     by_name = {one.name: one for one in told.cures}
     assert by_name["between-1"].learned == by_name[""].learned and by_name["between-0"].learned.value == 0.0
@@ -80,13 +80,13 @@ def test_a_loras_strength_goes_from_the_base_to_the_tuned_model_too(folder: Path
     changes = ["train.method='lora'", "train.learning_rate=0.05", "judge.max_new_tokens=12", "mend.replay=[]"]
     told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder)
     assert {one.kind for one in told.cures} == {"plain", "checkpoint", "strength"}
-    assert answers(folder / "run", "mended=between-0") == answers(folder / "run", "before")
-    assert answers(folder / "run", "mended=between-1") == answers(folder / "run", "after")
+    assert answers(folder / "run", "other=between-0") == answers(folder / "run", "before")
+    assert answers(folder / "run", "other=between-1") == answers(folder / "run", "after")
 
 
 def test_replay_teaches_all_that_the_plain_run_does_and_so_many_tokens_more(folder: Path) -> None:
     run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
-    plain, replayed = (RunFolder(place).steps() for place in (folder / "run", folder / "run/mended/replay-0.25"))
+    plain, replayed = (RunFolder(place).steps() for place in (folder / "run", folder / "run/others/replay-0.25"))
     rows, tokens = (
         {task: sum(step["tasks"].get(task, {}).get(what, 0) for step in replayed) for task in TASKS}
         for what in ("rows", "tokens")
@@ -99,7 +99,7 @@ def test_replay_teaches_all_that_the_plain_run_does_and_so_many_tokens_more(fold
 def test_an_interrupted_mending_comes_to_the_same_verdict(folder: Path) -> None:
     study = read_study(folder / "study.toml")
     run(study, out=folder / "whole", folder=folder)
-    for stage in ("teaching replay-0.25", "colours: mended=between-0.5"):
+    for stage in ("teaching replay-0.25", "colours: other=between-0.5"):
         with pytest.raises(Killed):
             run(study, out=folder / "broken", folder=folder, tell=Killer(stage))
     run(study, out=folder / "broken", folder=folder)

@@ -13,17 +13,13 @@ from typing import NamedTuple
 import numpy as np
 
 from afters.compare.cures import Cure, CureKind
-from afters.compare.forgetting import OUT_OF_HUNDRED, WITHOUT_A_SCALE
+from afters.compare.forgetting import WITHOUT_A_SCALE
 from afters.compare.kept import Kept
-from afters.compare.paired import align, statistic
-from afters.compare.resample import Array, sum_by_cluster
+from afters.compare.resample import Array
+from afters.compare.resampled import resampled, with_ends
 from afters.compare.rows import Difference
 from afters.metrics.metric import Metric
 from afters.records import Result
-from afters.seeds import stream
-
-REPLICATES = 2_000
-"""Resamples: the ends of a 95 % interval are then good to about a twentieth of its width."""
 
 
 class Judged(NamedTuple):
@@ -63,9 +59,9 @@ def mended(
         seed: of the resamples.
     """
     assert models[0].kind == "plain"
-    gains = _gains([base, *(one.result for one in models)], metric, score=score, seed=seed, task=base.task)
+    gains = _gains([base, *(one.result for one in models)], metric, score=score, seed=seed)
     on_a_scale = [
-        _gains([kept_base[task], *(one.kept_results[task] for one in models)], of, score=name, seed=seed, task=task)
+        _gains([kept_base[task], *(one.kept_results[task] for one in models)], of, score=name, seed=seed)
         for task, (of, name) in kept_metrics.items()
         if of.name not in WITHOUT_A_SCALE
     ]
@@ -77,10 +73,10 @@ def mended(
             one.name,
             one.kind,
             one.strength,
-            learned=_with_ends(gains[place]),
+            learned=with_ends(gains[place]),
             share=_share(gains[place], gains[1]),
-            change=_with_ends(changes[place]),
-            above=_with_ends(gains[place] - _along(changes[place], changes[line], gains[line])),
+            change=with_ends(changes[place]),
+            above=with_ends(gains[place] - _along(changes[place], changes[line], gains[line])),
             kept=tuple(kept.task for kept in one.kept if kept.word in ("kept", "kept_with_a_loss")),
             lost=tuple(kept.task for kept in one.kept if kept.word == "lost"),
             chosen=one.chosen,
@@ -90,21 +86,10 @@ def mended(
     )
 
 
-def _gains(results: Sequence[Result], metric: Metric, *, score: str, seed: int, task: str) -> Array:
-    """Return by how much each Result is better than the first, as observed and in every resample of the clusters.
-
-    Returns:
-        Shape (results, 1 + replicates), on the scale from 0 to 1.
-    """
-    aligned = align(results, metric, where=f"mending, {task}")
-    totals = [sum_by_cluster(rows, aligned.clusters) for rows in aligned.rows]
-    clusters = len(totals[0])
-    counts = stream(seed, "mending", task).multinomial(clusters, np.full(clusters, 1 / clusters), size=REPLICATES)
-    weights = np.vstack([np.ones(clusters), counts])
-    of_score = statistic(metric, score=score)
-    scores = np.array([of_score(weights @ one) for one in totals])
-    sign = 1.0 if metric.direction == "higher" else -1.0
-    gains: Array = sign * (scores - scores[0]) / (100 if metric.name in OUT_OF_HUNDRED else 1)
+def _gains(results: Sequence[Result], metric: Metric, *, score: str, seed: int) -> Array:
+    """Return by how much each Result is better than the first, as observed and in every resample."""
+    scores = resampled(results, metric, score=score, seed=seed)
+    gains: Array = scores - scores[0] if metric.direction == "higher" else scores[0] - scores
     return gains
 
 
@@ -123,13 +108,7 @@ def _along(at: Array, changes: Array, gains: Array) -> Array:
 
 def _share(gains: Array, plain: Array) -> Difference:
     """Return a gain beside the plain run's; nan where that is not proven, since there is nothing to have a share of."""
-    if not _with_ends(plain).low > 0:
+    if not with_ends(plain).low > 0:
         return Difference(math.nan, math.nan, math.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _with_ends(gains / plain)
-
-
-def _with_ends(values: Array) -> Difference:
-    """Return the observed value, which is the first, with the 95 % interval of the others."""
-    low, high = np.nanquantile(values[1:], [0.025, 0.975])
-    return Difference(float(values[0]), float(low), float(high))
+        return with_ends(gains / plain)

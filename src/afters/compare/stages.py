@@ -9,11 +9,17 @@ In the formulas tasks and stages are counted from 1 to T, as their papers do, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from statistics import fmean
+from typing import Any, Final
+
+from afters.compare.rows import Difference
 
 Matrix = tuple[tuple[float, ...], ...]
+
+MEASURES: Final = ("average", "backward_transfer", "forward_transfer", "forgetting", "general_change")
+"""The measures of `Stages` that get an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,35 @@ class Stages:
     relative_loss: float | None
     forgotten: tuple[float, ...]
     """Each task's, taught or not, see `forgotten`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A run in stages."""
+
+    tasks: tuple[str, ...]
+    """The matrix's columns: first those of the stages, in their order, then what no stage taught."""
+    metrics: tuple[str, ...]
+    """The score of each column."""
+    taught: int
+    """How many stages there were."""
+    made: Stages
+    measures: Mapping[str, Difference]
+    """Those of `MEASURES` that can be told, each with its 95 % interval over the judged rows."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Staged:
+        """Return what `plain` has made plain, and JSON has carried."""
+        made = content["made"]
+        matrix = tuple(map(tuple, made["matrix"]))
+        known = Stages(**{**made, "matrix": matrix, "forgotten": tuple(made["forgotten"])})
+        measures = {name: Difference(**one) for name, one in content["measures"].items()}
+        named = {name: tuple(content[name]) for name in ("tasks", "metrics")}
+        return cls(**named, taught=content["taught"], made=known, measures=measures)
 
 
 def stages(matrix: Sequence[Sequence[float]]) -> Stages:

@@ -14,6 +14,7 @@ from afters.report.judged import judged_rows
 from afters.report.kept import what_was_kept
 from afters.report.making import cost, cut, lengths, not_measured, set_aside, settings, signatures, training
 from afters.report.numbers import count
+from afters.report.stages import stages
 from afters.report.told import Told
 
 __all__ = ["Document", "Told", "build", "compared"]
@@ -24,6 +25,7 @@ SECTIONS = (
     comparisons,
     what_was_kept,
     learned_against_kept,
+    stages,
     wordings,
     how_many_rows,
     judged_rows,

@@ -26,7 +26,7 @@ SCORES = "afters.scores/1"
 PREVIEW = "afters.preview/1"
 
 CARD_SECTIONS = (
-    *("scores", "comparisons", "kept", "cures", "wordings", "how-many-rows"),
+    *("scores", "comparisons", "kept", "cures", "stages", "wordings", "how-many-rows"),
     *("set-aside", "not-measured", "settings", "signatures"),
 )
 """What of the document a model card tells: no rows, because a card is published and rows are the company's."""
@@ -51,6 +51,8 @@ def verdict_json(told: Told) -> str:
     for name, some in (("wordings", told.wordings), ("rows", told.rows), ("kept", told.kept), ("cures", told.cures)):
         if some:
             found[name] = [one.plain() for one in some]
+    if told.stages:
+        found["stages"] = told.stages.plain()
     if told.divergence:
         found["divergence"] = asdict(told.divergence)
     return _json(found)

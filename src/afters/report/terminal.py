@@ -35,7 +35,7 @@ LONGEST = 320
 ON_THE_PAGE = frozenset({"From → to", "Better / worse / same", "Above guessing, kept", "Right → wrong"})
 """Columns that would make a table wider than a shell; the page has them."""
 
-TABLES = frozenset({"scores", "comparisons", "kept", "cures", "wordings", "training"})
+TABLES = frozenset({"scores", "comparisons", "kept", "cures", "stages", "wordings", "training"})
 """Sections whose tables are shown."""
 
 SENTENCES = frozenset({"comparisons", "wordings", "how-many-rows"})

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from afters.compare.cures import Cure
 from afters.compare.kept import Divergence, Kept
 from afters.compare.rows import RowCurve
+from afters.compare.stages import Staged
 from afters.compare.wordings import Wordings
 from afters.metrics.metric import Metric
 from afters.records import Comparison, Result
@@ -25,6 +26,8 @@ class Besides(NamedTuple):
     """What was not taught, and whether it was lost."""
     cures: tuple[Cure, ...] = ()
     """What was tried so that less is lost: the run's own model first."""
+    stages: Staged | None = None
+    """The task-by-stage matrix, where the tasks were taught one after the other."""
     divergence: Divergence | None = None
     """How far tuning has moved the model on the first task's prompts."""
 
@@ -47,6 +50,7 @@ class Told:
     rows: tuple[RowCurve, ...] = ()
     kept: tuple[Kept, ...] = ()
     cures: tuple[Cure, ...] = ()
+    stages: Staged | None = None
     divergence: Divergence | None = None
     """As `Besides` says them."""
     kept_results: tuple[Result, ...] = ()

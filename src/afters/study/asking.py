@@ -18,7 +18,7 @@ from afters.metrics.metric import Metric
 from afters.model import files
 from afters.model.protocol import LanguageModel
 from afters.records import Result
-from afters.runfolder import RunFolder, label_at, label_in, label_mended
+from afters.runfolder import RunFolder, label_at, label_in, label_of_other
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand, Teller, Work
 
@@ -39,8 +39,8 @@ class Errand:
     """Which other wording asks, where it is not the one that decides."""
     rows: int | None = None
     """How many rows the tuned model was taught, where it is not the run's own."""
-    cure: str = ""
-    """Which of the models that may lose less is asked, where it is not the run's own."""
+    other: str = ""
+    """Which other model is asked, of a stage or made to lose less, where it is not the run's own."""
 
 
 AskedLater = Callable[[], LanguageModel]
@@ -92,27 +92,27 @@ def ask_kept(
     model: AskedLater,
     who: Literal["base", "tuned"],
     *,
-    cure: str = "",
+    other: str = "",
     side: Literal["test", "validation"] = "test",
 ) -> dict[str, Result]:
-    """Ask what must not be lost: the base, the run's own model, or one that may lose less.
+    """Ask what must not be lost: the base, the run's own model, or another.
 
     On the validation side only the tasks that have such rows are asked.
     """
     tasks = [task for task in work.kept if len(task.sides[side])]
-    label = label_mended(cure) if cure else "before" if who == "base" else "after"
+    label = label_of_other(other) if other else "before" if who == "base" else "after"
     label = label if side == "test" else f"validation {label}"
     return {
-        task.name: _ask(work, task, model, Errand(who, task.name, side, 0, cure=cure), label=label) for task in tasks
+        task.name: _ask(work, task, model, Errand(who, task.name, side, 0, other=other), label=label) for task in tasks
     }
 
 
-def ask_cured(
-    work: Work, task: TaskAtHand, model: AskedLater, cure: str, side: Literal["test", "validation"] = "test"
+def ask_other(
+    work: Work, task: TaskAtHand, model: AskedLater, other: str, side: Literal["test", "validation"] = "test"
 ) -> Result:
-    """Ask a model that may lose less what the run's own is asked, or the same of validation rows."""
-    label = label_mended(cure) if side == "test" else f"validation {label_mended(cure)}"
-    return _ask(work, task, model, Errand("tuned", task.name, side, 0, cure=cure), label=label)
+    """Ask another model what the run's own is asked, or the same of validation rows."""
+    label = label_of_other(other) if side == "test" else f"validation {label_of_other(other)}"
+    return _ask(work, task, model, Errand("tuned", task.name, side, 0, other=other), label=label)
 
 
 def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:

@@ -21,7 +21,7 @@ from afters.metrics.choices import guessing
 from afters.model import files
 from afters.model.between import adapter_between, weights_between
 from afters.records import Result
-from afters.study.asking import ask_cured, ask_kept, base_model, tuned_model
+from afters.study.asking import ask_kept, ask_other, base_model, tuned_model
 from afters.study.work import TaskAtHand, Work
 from afters.train import checkpoint
 
@@ -57,7 +57,7 @@ def _replaying(work: Work, share: float, rehearsed: Iterable[TaskAtHand]) -> Wor
     each = taught * share / (1 - share) / len(tasks)
     added = [_rehearsing(task, rows=max(1, round(each / _tokens(task)))) for task in tasks]
     name = f"{REPLAY}-{share:g}"
-    return replace(work, folder=work.folder.mended(name), tasks=[*work.tasks, *added], cure=name)
+    return replace(work, folder=work.folder.other(name), tasks=[*work.tasks, *added], other=name)
 
 
 def _tokens(task: TaskAtHand) -> float:
@@ -72,9 +72,9 @@ def _rehearsing(task: TaskAtHand, *, rows: int) -> TaskAtHand:
     return taught
 
 
-def cured(work: Work, name: str) -> Work:
+def other(work: Work, name: str) -> Work:
     """Return the work whose folder holds the model of that name, to be asked."""
-    return replace(work, folder=work.folder.mended(name), cure=name) if name else work
+    return replace(work, folder=work.folder.other(name), other=name) if name else work
 
 
 def names(work: Work) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def names(work: Work) -> tuple[str, ...]:
 def _on_the_way(work: Work) -> list[str]:
     """Return the checkpoints that were kept, but for the one that the run's own model is."""
     own = files.weights_hash(work.folder.model)
-    found = sorted((work.folder.path / "mended").glob(f"{STEP}-*"), key=_number)
+    found = sorted((work.folder.path / "others").glob(f"{STEP}-*"), key=_number)
     return [place.name for place in found if files.weights_hash(place / "model") != own]
 
 
@@ -100,7 +100,7 @@ def _number(place: object) -> float:
 def make(work: Work) -> None:
     """Write the models that lie a part of the way, where they do not stand already."""
     for share in work.study.mend.interpolate if work.processes.first else ():
-        place = work.folder.mended(f"{BETWEEN}-{share:g}")
+        place = work.folder.other(f"{BETWEEN}-{share:g}")
         if place.model.is_dir():
             continue
         place.path.mkdir(parents=True, exist_ok=True)
@@ -141,10 +141,10 @@ def mend(
     answered: dict[str, tuple[Result, Mapping[str, Result]]] = {PLAIN: (after, kept_after)}
     validated: dict[str, Mapping[str, Result]] = {}
     for name in every:
-        model = cache(partial(tuned_model, cured(work, name)))
-        answered[name] = ask_cured(work, first, model, name), ask_kept(work, model, "tuned", cure=name)
+        model = cache(partial(tuned_model, other(work, name)))
+        answered[name] = ask_other(work, first, model, name), ask_kept(work, model, "tuned", other=name)
         if name.startswith(BETWEEN):
-            validated[name] = ask_kept(work, model, "tuned", cure=name, side="validation")
+            validated[name] = ask_kept(work, model, "tuned", other=name, side="validation")
         model.cache_clear()
     base = cache(partial(base_model, work))
     chosen = _chosen(work, ask_kept(work, base, "base", side="validation"), validated) if validated else None

@@ -9,11 +9,11 @@ import functools
 import platform
 import resource
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import tomli_w
 
@@ -48,9 +48,10 @@ from afters.study.asking import (
 )
 from afters.study.fewer_rows import along_rows, announced, smaller
 from afters.study.fitting import encode, fit_kept
-from afters.study.mending import cured, held_against_margins, make, mend, replays
+from afters.study.mending import held_against_margins, make, mend, other, replays
 from afters.study.said import draw, weigh
 from afters.study.settings import Study
+from afters.study.staging import ask_stages, check_stages, stages_of
 from afters.study.start import begin, check_shards, start
 from afters.study.work import Silent, TaskAtHand, Teller, Work
 
@@ -106,50 +107,84 @@ def run(
         tell=tell or Silent(),
         shard=shard,
     )
-    parts = (*smaller(work), *replays(work))
-    _write_down(work, parts)
+    fewer, replayed = smaller(work), replays(work)
+    _write_down(work, (work, *fewer, *replayed))
     base_hash = files.weights_hash(work.base)
-    base = functools.cache(lambda: base_model(work))
-    before = {task.name: ask_before(work, task, base) for task in work.tasks}
-    kept_before = ask_kept(work, base, "base")
-    said = draw(work, base) if work.kept else None
-    weighed = [weigh(work, said, base, label="before")] if said else []
-    worded_before = {task.name: ask_in_other_wordings(work, task, base, "base") for task in work.tasks}
-    base.cache_clear()
-    from afters.study.teaching import teach
+    every, before = _ask_base(work)
+    from afters.study.teaching import teach, training_key
 
-    for part in (work, *parts):
+    for part in stages_of(work) or (work, *fewer, *replayed):
+        part.folder.claim("train", training_key(part))
         teach(part)
     if files.weights_hash(work.base) != base_hash:
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
     make(work)
+    after = _ask_tuned(work, before.said)
+    told = _write_up(work, _compare(work, every, after.judged), _besides(work, before, after, fewer))
+    processes.told({"end": True})
+    processes.leave()
+    return told
+
+
+class Asked(NamedTuple):
+    """What one model answered in the end, zero-shot; each by task."""
+
+    judged: Mapping[str, Result]
+    worded: Mapping[str, Worded]
+    """In the other wordings."""
+    kept: Mapping[str, Result]
+    """What must not be lost."""
+    said: TaskAtHand | None
+    """What the base drew on the first task's prompts."""
+    weighed: Result | None
+    """How probable that is."""
+
+
+def _ask_base(work: Work) -> tuple[dict[str, dict[str, Result]], Asked]:
+    """Return all that the base was asked, by task and label, and of that what the tuned model is asked too."""
+    base = functools.cache(lambda: base_model(work))
+    every = {task.name: ask_before(work, task, base) for task in work.tasks}
+    kept = ask_kept(work, base, "base")
+    said = draw(work, base) if work.kept else None
+    weighed = weigh(work, said, base, label="before") if said else None
+    worded = {task.name: ask_in_other_wordings(work, task, base, "base") for task in work.tasks}
+    judged = {name: labels["before"] for name, labels in every.items()}
+    return every, Asked(judged, worded, kept, said, weighed)
+
+
+def _ask_tuned(work: Work, said: TaskAtHand | None) -> Asked:
     tuned = functools.cache(lambda: tuned_model(work))
-    after = {task.name: ask_after(work, task, tuned) for task in work.tasks}
-    kept_after = ask_kept(work, tuned, "tuned")
-    weighed += [weigh(work, said, tuned, label="after")] if said else []
-    worded_after = {task.name: ask_in_other_wordings(work, task, tuned, "tuned") for task in work.tasks}
+    judged = {task.name: ask_after(work, task, tuned) for task in work.tasks}
+    kept = ask_kept(work, tuned, "tuned")
+    weighed = weigh(work, said, tuned, label="after") if said else None
+    worded = {task.name: ask_in_other_wordings(work, task, tuned, "tuned") for task in work.tasks}
+    return Asked(judged, worded, kept, said, weighed)
+
+
+def _besides(work: Work, before: Asked, after: Asked, fewer: Sequence[Work]) -> Besides:
+    """Ask the models that are not the run's own, and compare all that is told beside the scores."""
+    study, first = work.study, work.tasks[0]
     wordings = tuple(
         _across(
             task,
-            {task.decides: before[task.name]["before"], **worded_before[task.name]},
-            {task.decides: after[task.name], **worded_after[task.name]},
+            {task.decides: before.judged[task.name], **before.worded[task.name]},
+            {task.decides: after.judged[task.name], **after.worded[task.name]},
             seed=study.seed,
         )
         for task in work.tasks
         if task.other_wordings.asked
     )
-    tuned.cache_clear()
-    at_rows = {0: {name: judged["before"] for name, judged in before.items()}, work.rows: after}
-    at_rows |= {part.rows: _ask_part(work, part) for part in parts if part.fewer is not None}
-    rows = tuple(along_rows(work, task, parts, at_rows) for task in work.tasks if study.train.rows)
-    kept = held_against_margins(work, kept_before, kept_after)
-    cures = mend(work, before[work.tasks[0].name]["before"], after[work.tasks[0].name], kept_before, kept_after)
-    sides = weighed or [before[work.tasks[0].name]["before"], after[work.tasks[0].name]]
-    moved = divergence(*sides, seed=study.seed) if work.kept else None
-    told = _write_up(work, _compare(work, before, after), Besides(wordings, rows, kept, cures, moved))
-    processes.told({"end": True})
-    processes.leave()
-    return told
+    at_rows = {0: before.judged, work.rows: after.judged} | {part.rows: _ask_part(work, part) for part in fewer}
+    rows = tuple(along_rows(work, task, fewer, at_rows) for task in work.tasks if study.train.rows)
+    sides = [one.weighed or one.judged[first.name] for one in (before, after)]
+    return Besides(
+        wordings=wordings,
+        rows=rows,
+        kept=held_against_margins(work, before.kept, after.kept),
+        cures=mend(work, before.judged[first.name], after.judged[first.name], before.kept, after.kept),
+        stages=ask_stages(work, before.judged, after.judged, before.kept, after.kept) if study.stages else None,
+        divergence=divergence(sides[0], sides[1], seed=study.seed) if work.kept else None,
+    )
 
 
 def follow(
@@ -177,22 +212,25 @@ def follow(
         tell=Silent(),
         shard=shard,
     )
-    works = {(one.fewer, one.cure): one for one in (work, *smaller(work), *replays(work))}
+    every = stages_of(work) or (work, *smaller(work), *replays(work))
+    works = {(one.fewer, one.other): one for one in every}
 
     @functools.lru_cache(maxsize=1)
-    def model(who: str, rows: int | None, cure: str) -> LanguageModel:
-        return base_model(work) if who == "base" else tuned_model(cured(work, cure) if cure else works[rows, ""])
+    def model(who: str, rows: int | None, name: str) -> LanguageModel:
+        if who == "base":
+            return base_model(work)
+        return tuned_model(works.get((rows, name)) or other(work, name))
 
     while "end" not in (said := processes.told()):
         if "teach" in said:
             model.cache_clear()
-            fewer, cure = said["teach"]
-            teach(works[fewer, cure])
+            fewer, name = said["teach"]
+            teach(works[fewer, name])
         else:
             errand = Errand(**said["ask"])
             task = work.named(errand.task)
             rows = list(rows_of(task, errand))
-            for _ in ask(model(errand.model, errand.rows, errand.cure), rows, task.decoding, done=said["done"]):
+            for _ in ask(model(errand.model, errand.rows, errand.other), rows, task.decoding, done=said["done"]):
                 pass
     processes.leave()
 
@@ -224,6 +262,7 @@ def _open(
                 tell.say(f"{study.model.base}: random weights, {len(prompter.tokenizer):,} pieces")
             base = Path(processes.told(str(base.resolve())))
     work = Work(study, folder, tell, tasks, kept, left_out, base, prompter, processes, shard, answers)
+    check_stages(work)
     for task in tasks:
         for line in (_rows_told(task), *(f"{task.name}: {line}" for line in task.other_wordings.told)):
             tell.say(line)
@@ -234,11 +273,11 @@ def _open(
     return work
 
 
-def _write_down(work: Work, parts: Iterable[Work]) -> None:
+def _write_down(work: Work, taught: Iterable[Work]) -> None:
     """Write down what the run is made of, and refuse a folder of another one."""
     from afters.study.teaching import training_key
 
-    for one in (work, *parts):
+    for one in () if work.study.stages else taught:  # a stage has no base before the last one is taught
         one.folder.claim("train", training_key(one))
     work.folder.forget_labels()
     work.folder.write("study.toml", tomli_w.dumps(work.study.plain()))

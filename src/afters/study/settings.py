@@ -162,6 +162,17 @@ class KeepSettings(BaseModel):
         return (self.tasks or ()) if self.names_something else None
 
 
+class StageSettings(BaseModel):
+    """One of several trainings, each of which goes on from the model that the last one left."""
+
+    model_config = FROZEN
+
+    task: str
+    """The task that is taught; each has one stage."""
+    train: TrainSettings | None = None
+    """How it is fine-tuned; as the study's [train] says when not given."""
+
+
 class MendSettings(BaseModel):
     """What else is tried, so that less is lost; each is asked what the run's own model is asked."""
 
@@ -207,6 +218,8 @@ class Study(BaseModel):
     """What must not be lost by it."""
     mend: MendSettings = MendSettings()
     """What is tried so that less is lost."""
+    stages: tuple[StageSettings, ...] = Field(default=(), alias="stage")
+    """The tasks one after the other, instead of all at once."""
 
     @model_validator(mode="after")
     def _names_each_task_once(self) -> Self:
@@ -232,6 +245,21 @@ class Study(BaseModel):
             and not (self.keep.tasks or self.keep.own or self.keep.texts)
         ):
             raise ValueError("mend: nothing is named that must not be lost: remove keep.tasks = [], or leave mend out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_stage_for_each_task(self) -> Self:
+        if not self.stages:
+            return self
+        if sorted(stage.task for stage in self.stages) != sorted(task.name for task in self.tasks):
+            names = ", ".join(f"'{task.name}'" for task in self.tasks)
+            raise ValueError(f"stage: each task has one, and there are {names}")
+        if self.train.rows or not self.mend.is_empty:
+            raise ValueError("stage: neither train.rows nor mend goes with stages: leave them out")
+        if any(stage.train and stage.train.rows for stage in self.stages):
+            raise ValueError("stage: train.rows does not go with stages: leave it out")
+        if self.train.method != "full" and not self.train.merge:
+            raise ValueError("stage: a stage goes on from the last one's weights: set train.merge, or method to full")
         return self
 
     @model_validator(mode="after")

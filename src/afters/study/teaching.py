@@ -82,7 +82,7 @@ def teach(work: Work) -> None:
     if work.processes.first:
         if work.folder.model.is_dir():
             return
-        work.processes.told({"teach": [work.fewer, work.cure]})
+        work.processes.told({"teach": [work.fewer, work.other]})
     settings = work.study.train
     loaded, saved = _student(work)
     if settings.method != "full" or settings.frozen:
@@ -90,14 +90,14 @@ def teach(work: Work) -> None:
         work.tell.say(f"teaching {learning.trained:,} of {learning.all:,} weights ({learning.share:.1%})")
     lessons = lessons_of(work.tasks, work.study.mixture, prompter=work.prompter, seed=work.study.seed)
     validate, higher_is_better = _validator(work, loaded)
-    own = work.fewer is None and not work.cure
+    own = work.fewer is None and not work.other
     if validate is not None and own and not work.study.mend.is_empty:
         validate = _keeping(work, validate, saved)
     if work.processes.first and own:  # with fewer rows it takes no more
         _plan(work, loaded, lessons)
     processes = shard(loaded.network, processes=work.processes) if work.shard else work.processes
     steps = steps_of(lessons.rows, epochs=settings.epochs, batch_rows=settings.batch_rows)
-    what = f" {work.fewer:,} rows" if work.fewer is not None else f" {work.cure}" if work.cure else ""
+    what = f" {work.fewer:,} rows" if work.fewer is not None else f" {work.other}" if work.other else ""
     with work.tell.stage(f"teaching{what}", steps) as advance:
         told = 0
 
@@ -248,7 +248,7 @@ def _keeping(work: Work, validate: Validate, module: Any) -> Validate:
 
     def judge(step: int) -> float:
         value = validate(step)
-        at = work.folder.mended(f"step-{step}")
+        at = work.folder.other(f"step-{step}")
         if work.processes.first and not work.shard and not at.model.is_dir():
             _leave(work, copy.deepcopy(module), at=at)
         return value

@@ -140,8 +140,8 @@ class Work:
     """What earlier studies asked; None: nothing is looked up or kept."""
     fewer: int | None = None
     """How many rows are taught, where that is fewer than there are; see `fewer_rows`."""
-    cure: str = ""
-    """What is tried so that less is lost, by its name; see `mending`."""
+    other: str = ""
+    """Of another model than the run's own, its name: a stage's, or what is made to lose less."""
 
     def named(self, task: str) -> TaskAtHand:
         """Return the task of that name, taught or kept."""

@@ -8,7 +8,7 @@ from afters.compare.cures import ENOUGH, Cure
 from afters.compare.rows import Difference
 from afters.report.blocks import Cell, Figure, Finding, Paragraph, Points, Section, Table, Tone
 from afters.report.charts import Curve, Line
-from afters.report.numbers import count, signed, span
+from afters.report.numbers import count, number, signed, span
 from afters.report.told import Told
 
 
@@ -41,15 +41,14 @@ def finding(told: Told) -> Finding:
         best = max(cures, key=lambda one: (one.share.value, one.change.value))
         words = (
             f"{said(best)} kept {count(len(best.kept))} of {count(best.tasks, 'task')} with {_percent(best.share)} of "
-            f"the gain, and learned more by {_signed(best.above)} than the plain run had where it had kept as much."
+            f"the gain, and learned more by {_with_ends(best.above)} than the plain run had where it had kept as much."
         )
         return Finding("Mended", "good", words)
     tried = [one for one in told.cures if one.kind not in ("plain", "checkpoint")]
     keeping = [one for one in tried if len(one.kept) == one.tasks]
     if not keeping:
-        return Finding(
-            "Not mended", "unsure", f"None of {count(len(tried), 'model')} that may lose less kept every task."
-        )
+        words = f"Of {count(len(tried), 'model')} that may lose less none kept every task."
+        return Finding("Not mended", "unsure", words)
     most = max(keeping, key=lambda one: one.share.value)
     beyond = "" if most.above.low > 0 else ", and is not shown to be better than fewer steps of the plain run"
     words = f"Of those that kept every task, {said(most)} has most of the gain: {_percent(most.share)}{beyond}."
@@ -120,8 +119,8 @@ def _limits(told: Told) -> tuple[str, ...]:
     )
 
 
-def _signed(value: Difference) -> str:
-    return f"{signed(value.value)} [{signed(value.low)}, {signed(value.high)}]"
+def _with_ends(value: Difference) -> str:
+    return f"{number(value.value)} [{number(value.low)}, {number(value.high)}]"
 
 
 def _span(value: Difference) -> str:

@@ -21,7 +21,8 @@ HOUSE = Path(__file__).resolve().parents[1]
 
 SMALL = (
     *("train.epochs=1", "train.batch_rows=8", "train.validations=1", "before.shots=[0, 1]"),
-    *("judge.max_new_tokens=8", "seed=1", "keep.tasks=[]"),
+    *("judge.max_new_tokens=8", "seed=1"),
+    "keep.tasks=[]",
 )
 
 
@@ -45,8 +46,16 @@ def write_dialogues(folder: Path) -> None:
 
 def test_every_study_in_examples_is_tested_here() -> None:
     assert {path.name for path in (HOUSE / "examples").glob("*.toml")} == {
-        *("adapter.toml", "dialogsum.toml", "from-scratch.toml", "own-csv.toml")
+        *("adapter.toml", "dialogsum.toml", "forgetting.toml", "from-scratch.toml", "own-csv.toml")
     }
+
+
+def test_the_example_of_forgetting_runs_on_the_demos_chats_and_the_probes(tmp_path: Path) -> None:
+    limits = ("task.train_limit=16", "task.validation_limit=4", "task.test_limit=6", "train.validations=2")
+    few = (*SMALL[:-1], *limits, "keep.tasks=['topic']", "mend.interpolate=[0.5]", "mend.replay=[0.2]")
+    told = run(read_study(HOUSE / "examples" / "forgetting.toml", changes=few), out=tmp_path / "run", folder=tmp_path)
+    assert [one.task for one in told.kept] == ["probe topic"] and told.kept[0].comparison.before_value > 0.5
+    assert {one.kind for one in told.cures} == {"plain", "checkpoint", "replay", "interpolation"}
 
 
 def test_the_example_of_one_s_own_csv_runs(tmp_path: Path) -> None:
@@ -112,7 +121,7 @@ def test_the_readme_s_study_and_its_lines_of_python_run(
     (script,) = blocks("python")
     monkeypatch.chdir(tmp_path)
     write_tickets(tmp_path / "tickets.csv")
-    quick = "\n[train]\nepochs = 1\nvalidations = 1\n"
+    quick = "\n[train]\nepochs = 1\nvalidations = 1\n[keep]\ntasks = []\n"
     (tmp_path / "tickets.toml").write_text(re.sub(r"\n\[train\]\n(?:.+\n)+", quick, study))
     (tmp_path / "lines.py").write_text(script)
     runpy.run_path(str(tmp_path / "lines.py"))

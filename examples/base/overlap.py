@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from afters.data import demo
+from afters.data import demo, probes
 from afters.data.split import NORMALISER, normalised
 
 SPAN = 13
@@ -184,9 +184,11 @@ JUDGED = {
 
 
 def judged_rows(folder: Path) -> dict[str, Iterable[Texts]]:
-    """Return the rows of `JUDGED` that lie in the folder, and the chats that `afters demo` judges with."""
+    """Return the rows of `JUDGED` that lie in the folder, the chats that `afters demo` judges with, and the probes."""
     chats = demo.rows("test", 200, seed=DEMO_SEED)
     found: dict[str, Iterable[Texts]] = {"afters demo, support chats": [[*texts_of(chat)] for chat in chats]}
+    for probe in probes.probes():
+        found[f"afters, {probe.name}"] = rows_of(Path(str(probe.test)))
     for name, pattern in JUDGED.items():
         files = _held_out(folder) if pattern.endswith("held_out") else sorted(folder.glob(pattern))
         if files:

@@ -31,11 +31,15 @@ TEMPLATES = Path(__file__).with_name("templates")
 ROWS, PASSAGES = 600, 200
 SEED = 2_000_003
 
+LONGEST_ANSWER = 60
+"""Letters; a run asks no probe for more than some thirty tokens."""
+
 PROBES: Final[Mapping[str, str]] = {
-    **{name: f"{name}.toml" for name in ("question", "entities", "rewriting", "topic", "sentiment", "intent")},
+    **{name: f"{name}.toml" for name in ("entities", "rewriting", "topic", "sentiment", "intent")},
+    "toxicity": "",
     "prose": "halves.toml",
 }
-"""What is watched over, and the template that asks it by its first wording."""
+"""What is watched over, and the template that asks it by its first wording; none for one of the library's."""
 
 SAID = ("answer", "choices", "cut", "metrics", "primary")
 """What a probe says as its template does."""
@@ -52,16 +56,21 @@ def rows_of(name: str, side: Side, data: Path) -> list[Row]:
         drawn = [rows[place] for place in stream(SEED, name, side).permutation(len(rows))]
     if name == "prose":
         return [{"first": one["first"], "second": one["second"]} for one in drawn[:PASSAGES]]
-    return [*{normalised(json.dumps(one)): one for one in drawn}.values()][:ROWS]
+    short = [one for one in drawn if len(str(one.get("answer", ""))) <= LONGEST_ANSWER]
+    return [*{normalised(json.dumps(one)): one for one in short}.values()][:ROWS]
 
 
 def told(names: Iterable[str]) -> Mapping[str, Any]:
     """Return how each probe is asked."""
-    templates = {name: tomllib.loads((TEMPLATES / PROBES[name]).read_text(encoding="utf-8")) for name in names}
-    return {
-        name: {"wordings": [one["wordings"][0]["prompt"]], **{key: one[key] for key in SAID if key in one}}
-        for name, one in templates.items()
-    }
+    found = {}
+    for name in names:
+        if not PROBES[name]:
+            found[name] = {"template": name, "metrics": ["accuracy"], "primary": "accuracy"}
+            continue
+        template = tomllib.loads((TEMPLATES / PROBES[name]).read_text(encoding="utf-8"))
+        kept = {key: template[key] for key in SAID if key in template}
+        found[name] = {"wordings": [template["wordings"][0]["prompt"]], **kept}
+    return found
 
 
 def main() -> None:

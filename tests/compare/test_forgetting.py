@@ -240,6 +240,13 @@ def test_the_likeliest_choice_is_the_answer() -> None:
 def test_a_text_that_was_only_weighed_is_no_answer() -> None:
     weighed = weighing("before", [(-1,), (-2,)], ("a text",))
     assert agreement(weighed, weighed) is None
+    spoken = replace(
+        weighed,
+        cases=tuple(
+            replace(one, predictions=(replace(one.predictions[0], answers=("a text",)),)) for one in weighed.cases
+        ),
+    )
+    assert agreement(spoken, spoken) is None
 
 
 def test_losses_of_several_tasks_pay_holms_price() -> None:

@@ -69,6 +69,7 @@ def study(base: Path | str = "afters-tiny", **changes: Any) -> Study:
         "model": {"base": str(base), "precision": "fp32"},
         "task": [{**task, **changes.pop("task", {})}],
         "before": {"shots": [0]},
+        "keep": {"tasks": []},
         "train": {"epochs": 1, "batch_rows": 8, "validations": 1},
         "judge": {"max_new_tokens": 4},
     }

@@ -26,7 +26,7 @@ from afters.compare.verdict import decided
 from afters.errors import SettingsError
 from afters.metrics.choices import chosen
 from afters.metrics.metric import Metric, SampleMetric
-from afters.records import Case, Comparison, Result
+from afters.records import Case, Comparison, Example, Prediction, Result
 
 MARGIN: Final = 0.05
 """What may be lost, of a score whose best is 1, unless a study declares another margin."""
@@ -214,12 +214,15 @@ def _surplus(base: Sequence[float], tuned: Sequence[float], case: Case) -> tuple
 def said(case: Case) -> tuple[str, ...]:
     """Return what was answered to each Example of a Case; nothing where one of them only asked how likely a text is."""
     pairs = list(zip(case.examples, case.predictions, strict=True))
-    made = [
-        chosen(example, prediction) if len(example.choices) > 1 else next(iter(prediction.answers), None)
-        for example, prediction in pairs
-    ]
+    made = [_said(example, prediction) for example, prediction in pairs]
     answers = tuple(answer.strip() for answer in made if answer is not None)
     return answers if len(answers) == len(pairs) else ()
+
+
+def _said(example: Example, prediction: Prediction) -> str | None:
+    if len(example.choices) == 1:  # it was weighed, and nothing was said
+        return None
+    return chosen(example, prediction) if example.choices else next(iter(prediction.answers), None)
 
 
 def _means(before: Result, after: Result, metric: Metric, *, score: str) -> tuple[Array, Array] | None:

@@ -22,7 +22,7 @@ from afters.errors import SettingsError, unknown
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-COUNTS: dict[Split, int] = {"train": 3600, "validation": 100, "test": 200}
+COUNTS: dict[Split, int] = {"train": 2800, "validation": 100, "test": 200}
 SEED = 7
 """What `afters demo` writes where nothing else is said."""
 

@@ -14,6 +14,7 @@ from afters.errors import InputError, SettingsError, collected, raise_together
 from afters.metrics.likelihood import BitsPerByte
 from afters.metrics.metric import Metric, notes, objection
 from afters.metrics.table import NEED_CHOICES, NEED_LIKELIHOODS, metric_for
+from afters.records import Decoding
 from afters.study.proportions import inverted_of
 from afters.study.settings import Study
 from afters.study.work import TaskAtHand
@@ -32,6 +33,10 @@ def read_tasks(study: Study, *, folder: Path, strict: bool, tables: Tables | Non
     return tasks
 
 
+LONGEST = 32
+"""Tokens of an answer to a probe: the right ones are shorter, and a model that rambles is wrong by then."""
+
+
 def read_kept(study: Study, *, folder: Path, strict: bool, tables: Tables | None = None) -> list[TaskAtHand]:
     """Read the judging rows of what must not be lost; all problems are told together."""
     keep, problems = study.keep, list[InputError]()
@@ -47,6 +52,8 @@ def read_kept(study: Study, *, folder: Path, strict: bool, tables: Tables | None
         with collected(problems):
             task = read_task(study, settings, folder=folder, strict=strict, tables=given)
             task.margin = getattr(settings, "margin", None) or _margin(task, keep.margin)
+            if settings not in keep.own:
+                task.decoding = Decoding(max_new_tokens=LONGEST)
             tasks.append(task)
     raise_together(problems)
     return tasks

@@ -81,7 +81,7 @@ def test_the_table_has_a_line_for_each_model_and_only_cures_stand_above_the_line
         ["5 % replay", "+0.390", "98 %", "−0.010", "3 of 3", "+0.360"],
         ["60 % of the way", "+0.390", "80 %", "−0.010", "3 of 3", "+0.360"],
     ]
-    assert table.rows[0][4].note == "lost: names, topics"
+    assert table.rows[0][4].note == "lost: 2"
     assert (table.rows[2][0].note, table.rows[3][0].note) == ("a cure", "chosen on validation rows")
 
 

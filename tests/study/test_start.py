@@ -65,7 +65,7 @@ def test_its_model_is_fine_tuned_by_a_second_study_as_any_other(folder: Path) ->
     lines = [f"Message {number},{'ab'[number % 2]}" for number in range(90)]
     (folder / "tickets.csv").write_text("\n".join(["message,team", *lines]) + "\n")
     tickets = {"name": "tickets", "source": "tickets.csv", "wordings": ["{{ message }}"], "answer": "{{ team }}"}
-    kept = {"tasks": []}
+    kept: dict[str, list[str]] = {"tasks": []}
     second = study_of({**study().plain(), "model": {"base": "run/model"}, "task": [tickets], "keep": kept})
     told = run(second, out=folder / "tuned", folder=folder)
     assert told.headline.task == "tickets"

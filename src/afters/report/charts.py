@@ -20,6 +20,8 @@ NARROW = 360
 _LETTER = 6.6
 """Units that one letter of a chart takes at 12 units of height: a mean over sans-serif faces."""
 
+_BOLD_LETTER = 7.6
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -158,8 +160,8 @@ def short(value: float) -> str:
 
 
 def _label_width(chart: Intervals) -> float:
-    longest = max((len(estimate.label) for estimate in chart.estimates), default=0)
-    return min(200.0, longest * _LETTER + 14)
+    widths = [len(one.label) * (_BOLD_LETTER if one.strong else _LETTER) for one in chart.estimates]
+    return min(200.0, max(widths, default=0.0) + 14)
 
 
 def _interval_axis(chart: Intervals, *, start: float, end: float) -> Axis:

@@ -98,7 +98,7 @@ def _row(cure: Cure) -> tuple[Cell, ...]:
     above = Cell("–", tone="quiet")
     if cure.kind not in ("plain", "checkpoint"):
         above = Cell(signed(cure.above.value), note=_span(cure.above))
-    lost = f"lost: {', '.join(cure.lost)}" if cure.lost else ""
+    lost = f"lost: {len(cure.lost)}" if cure.lost else ""
     return (
         Cell(said(cure), note="; ".join(notes), tone=tone),
         Cell(signed(cure.learned.value), note=_span(cure.learned)),

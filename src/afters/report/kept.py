@@ -150,7 +150,7 @@ def _share(share: Share | None) -> Cell:
 
 def _row_of_a_lost_task(told: Told) -> Iterator[Block]:
     """Show one row of the task that lost most, as one would show it to a colleague."""
-    lost = [one for one in told.kept if one.word == "lost"]
+    lost = [one for one in told.kept if one.word == "lost" and one.agreement]  # where something was said
     if not lost:
         return
     most = min(lost, key=lambda one: gain_of(one.comparison)[0] / one.margin)

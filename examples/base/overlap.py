@@ -188,7 +188,7 @@ def judged_rows(folder: Path) -> dict[str, Iterable[Texts]]:
     chats = demo.rows("test", 200, seed=DEMO_SEED)
     found: dict[str, Iterable[Texts]] = {"afters demo, support chats": [[*texts_of(chat)] for chat in chats]}
     for probe in probes.probes():
-        found[f"afters, {probe.name}"] = rows_of(Path(str(probe.test)))
+        found[f"afters, {probe.name}"] = _own(Path(str(probe.test)))
     for name, pattern in JUDGED.items():
         files = _held_out(folder) if pattern.endswith("held_out") else sorted(folder.glob(pattern))
         if files:

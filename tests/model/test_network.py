@@ -249,9 +249,13 @@ def test_every_family_trains_in_bf16(tiny: Tiny, kind: Kind, dropout: bool) -> N
     whole = backward(loaded.network, pairs, tokens=ONE_BATCH, precision="fp32")
     expected = gradient(loaded)
     loaded.network.module.train(dropout)
-    loss = backward(loaded.network, pairs, tokens=ONE_BATCH, precision="bf16")
-    found = gradient(loaded)
-    assert loss == pytest.approx(whole, rel=0.1 if dropout else 0.01)
+    losses, found = [], torch.zeros_like(expected)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for _ in range(8 if dropout else 1):  # one draw alone may point anywhere
+            losses.append(backward(loaded.network, pairs, tokens=ONE_BATCH, precision="bf16"))
+            found += gradient(loaded)
+    assert sum(losses) / len(losses) == pytest.approx(whole, rel=0.1 if dropout else 0.01)
     assert torch.cosine_similarity(found, expected, dim=0) > (0.1 if dropout else 0.98)
 
 

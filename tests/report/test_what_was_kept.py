@@ -89,6 +89,9 @@ def test_the_picture_marks_the_margin_and_leaves_out_scores_without_a_scale(watc
     texts = {node.text for node in ET.fromstring(draw(figure.chart, width=700)).iter("text")}
     assert {"names", "topics", "dates", "−0.250"} <= texts
     assert figure.chart.reference == -0.05  # type: ignore[union-attr]
+    other = replace(watched, kept=(replace(watched.kept[0], margin=0.1), *watched.kept[1:]))
+    (figure,) = of_kind(other, Figure)
+    assert isinstance(figure, Figure) and figure.chart.reference is None  # type: ignore[union-attr]
     bits = replace(watched.kept[0], comparison=replace(watched.kept[0].comparison, direction="lower"))
     assert not of_kind(replace(watched, kept=(bits,)), Figure)
 

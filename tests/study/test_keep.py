@@ -175,3 +175,11 @@ def test_over_choices_the_divergence_is_exact_and_nothing_is_drawn(folder: Path)
     told = run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
     assert told.divergence is not None and not told.divergence.drawn
     assert "drawn" not in RunFolder(folder / "run").results()["tickets"]
+
+
+def test_a_right_answer_that_is_only_weighed_is_not_taken_for_the_bases_own(folder: Path) -> None:
+    text = (folder / "study.toml").read_text()
+    weighed = 'metrics = ["bits_per_byte"]\nchoices = "{{ [team] }}"'
+    (folder / "study.toml").write_text(text.replace('metrics = ["exact_match"]', weighed, 1))
+    told = run(read_study(folder / "study.toml", changes=["before.shots=[0]"]), out=folder / "run", folder=folder)
+    assert told.divergence is None

@@ -93,17 +93,16 @@ def _blocks(told: Told) -> Iterator[Block]:
 
 
 def _picture(kept: Sequence[Kept]) -> Figure:
+    margins = {one.margin for one in kept}
+    shared = next(iter(margins)) if len(margins) == 1 else None
     chart = Intervals(
         title="What became of each task",
         axis="after minus before",
         estimates=tuple(_estimate(one) for one in kept),
-        reference=-kept[0].margin,
+        reference=None if shared is None else -shared,
     )
-    caption = (
-        "The change in each task's score on the same rows, with its 95 % interval; the dashed line marks the "
-        f"largest loss that was declared not to matter, {kept[0].margin:g}."
-    )
-    return Figure(caption, chart)
+    line = f"; the dashed line marks the largest loss that was declared not to matter, {shared:g}" if shared else ""
+    return Figure(f"The change in each task's score on the same rows, with its 95 % interval{line}.", chart)
 
 
 def _estimate(kept: Kept) -> Estimate:

@@ -1,6 +1,6 @@
 """What else may become of the base, so that less is lost: with replay, or a part of the way to the tuned weights.
 
-Each is a model of its own in the run folder, under `mended/`, and is asked what the run's own model is asked. The run's
+Each is a model of its own in the run folder, under `others/`, and is asked what the run's own model is asked. The run's
 own model on its way, at each validation, is the control.
 """
 

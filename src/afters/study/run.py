@@ -24,6 +24,7 @@ from afters.compare.wordings import Wordings
 from afters.data.tables import Tables
 from afters.errors import AftersError
 from afters.evaluate import ask
+from afters.metrics.choices import guessing
 from afters.metrics.metric import objection
 from afters.model import cache, files
 from afters.records import Comparison, Result
@@ -114,7 +115,8 @@ def run(
     from afters.study.teaching import teach, training_key
 
     for part in stages_of(work) or (work, *fewer, *replayed):
-        part.folder.claim("train", training_key(part))
+        if study.stages:  # what it starts from stands only now
+            part.folder.claim("train", training_key(part))
         teach(part)
     if files.weights_hash(work.base) != base_hash:
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
@@ -177,13 +179,15 @@ def _besides(work: Work, before: Asked, after: Asked, fewer: Sequence[Work]) -> 
     at_rows = {0: before.judged, work.rows: after.judged} | {part.rows: _ask_part(work, part) for part in fewer}
     rows = tuple(along_rows(work, task, fewer, at_rows) for task in work.tasks if study.train.rows)
     sides = [one.weighed or one.judged[first.name] for one in (before, after)]
+    # A text that was only weighed, and not said by the base, tells nothing of how the base answers.
+    comparable = before.weighed is not None or guessing(before.judged[first.name]) is not None
     return Besides(
         wordings=wordings,
         rows=rows,
         kept=held_against_margins(work, before.kept, after.kept),
         cures=mend(work, before.judged[first.name], after.judged[first.name], before.kept, after.kept),
         stages=ask_stages(work, before.judged, after.judged, before.kept, after.kept) if study.stages else None,
-        divergence=divergence(sides[0], sides[1], seed=study.seed) if work.kept else None,
+        divergence=divergence(sides[0], sides[1], seed=study.seed) if work.kept and comparable else None,
     )
 
 

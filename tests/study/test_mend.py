@@ -85,15 +85,21 @@ def test_a_loras_strength_goes_from_the_base_to_the_tuned_model_too(folder: Path
 
 
 def test_replay_teaches_all_that_the_plain_run_does_and_so_many_tokens_more(folder: Path) -> None:
-    run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
-    plain, replayed = (RunFolder(place).steps() for place in (folder / "run", folder / "run/others/replay-0.25"))
+    (folder / "words.jsonl").write_text("".join(json.dumps({"n": number}) + "\n" for number in range(90)))
+    answer = 'answer = "{{ n }}, which is {{ n }} and nothing else, so I say {{ n }}"'
+    own = '[[keep.task]]\nname = "words"\nsource = "words.jsonl"\nwordings = ["Say {{ n }} at length."]\n'
+    file = folder / "study.toml"
+    file.write_text(f'{file.read_text()}{own}{answer}\nmetrics = ["exact_match"]\n')
+    run(read_study(file, changes=["mend.replay=[0.6]"]), out=folder / "run", folder=folder)
+    plain, replayed = (RunFolder(place).steps() for place in (folder / "run", folder / "run/others/replay-0.6"))
     rows, tokens = (
-        {task: sum(step["tasks"].get(task, {}).get(what, 0) for step in replayed) for task in TASKS}
+        {task: sum(step["tasks"].get(task, {}).get(what, 0) for step in replayed) for task in (*TASKS, "words")}
         for what in ("rows", "tokens")
     )
     # The last step of all may be short of a few rows, which are then left away.
     assert 0 <= sum(step["rows"] for step in plain) - rows["tickets"] < 4
-    assert tokens["colours"] / sum(tokens.values()) == pytest.approx(0.25, abs=0.03)
+    assert abs(rows["colours"] - rows["words"]) < 4 and tokens["words"] > 2 * tokens["colours"]
+    assert 1 - tokens["tickets"] / sum(tokens.values()) == pytest.approx(0.6, abs=0.04)
 
 
 def test_an_interrupted_mending_comes_to_the_same_verdict(folder: Path) -> None:

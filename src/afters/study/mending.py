@@ -51,11 +51,15 @@ def replays(work: Work) -> tuple[Work, ...]:
 
 
 def _replaying(work: Work, share: float, rehearsed: Iterable[TaskAtHand]) -> Work:
-    """Return the work that teaches what the plain run does, and more: replay is `share` of all taught tokens."""
+    """Return the work that teaches what the plain run does, and more: replay is `share` of all taught tokens.
+
+    Every kept task gives as many rows. As many tokens of each would be thousands of rows where an answer is one word,
+    and a handful where it is a paragraph.
+    """
     taught = sum(task.rows_a_pass * _tokens(task) for task in work.tasks)
     tasks = list(rehearsed)
-    each = taught * share / (1 - share) / len(tasks)
-    added = [_rehearsing(task, rows=max(1, round(each / _tokens(task)))) for task in tasks]
+    rows = max(1, round(taught * share / (1 - share) / sum(map(_tokens, tasks))))
+    added = [_rehearsing(task, rows=rows) for task in tasks]
     name = f"{REPLAY}-{share:g}"
     return replace(work, folder=work.folder.other(name), tasks=[*work.tasks, *added], other=name)
 

@@ -46,7 +46,7 @@ def write_dialogues(folder: Path) -> None:
 
 def test_every_study_in_examples_is_tested_here() -> None:
     assert {path.name for path in (HOUSE / "examples").glob("*.toml")} == {
-        *("adapter.toml", "dialogsum.toml", "forgetting.toml", "from-scratch.toml", "own-csv.toml")
+        *("adapter.toml", "dialogsum.toml", "forgetting.toml", "from-scratch.toml", "own-csv.toml", "two-stages.toml")
     }
 
 
@@ -56,6 +56,20 @@ def test_the_example_of_forgetting_runs_on_the_demos_chats_and_the_probes(tmp_pa
     told = run(read_study(HOUSE / "examples" / "forgetting.toml", changes=few), out=tmp_path / "run", folder=tmp_path)
     assert [one.task for one in told.kept] == ["probe topic"] and told.kept[0].comparison.before_value > 0.5
     assert {one.kind for one in told.cures} == {"plain", "checkpoint", "replay", "interpolation"}
+
+
+def test_the_example_of_two_stages_runs_on_rows_of_samsums_shape(tmp_path: Path) -> None:
+    (tmp_path / "samsum").mkdir()
+    for side, count in (("train", 24), ("val", 4), ("test", 6)):
+        rows = [
+            {"dialogue": f"Mia: {side} {number}?\r\nTom: Yes.", "summary": f"Tom agrees to {side} {number}."}
+            for number in range(count)
+        ]
+        (tmp_path / "samsum" / f"{side}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    limits = [f"task.support-chats.{side}_limit={count}" for side, count in (("train", 16), ("test", 6))]
+    few = (*SMALL[2:], *limits, "task.support-chats.validation_limit=4", "before.shots=[0]")
+    told = run(read_study(HOUSE / "examples" / "two-stages.toml", changes=few), out=tmp_path / "run", folder=tmp_path)
+    assert told.stages is not None and told.stages.tasks == ("everyday", "support-chats")
 
 
 def test_the_example_of_one_s_own_csv_runs(tmp_path: Path) -> None:

@@ -15,11 +15,17 @@ from transformers import AutoModelForCausalLM
 from afters.compare.cures import Cure
 from afters.config import read_study
 from afters.errors import InputError, ModelError, SettingsError
+from afters.evaluate import ask
 from afters.model.between import adapter_between, weights_between
+from afters.model.parallel import Processes
+from afters.records import Decoding
 from afters.report.document import build
 from afters.report.page import render
 from afters.runfolder import RunFolder
+from afters.study.asking import AskedLater, base_model
+from afters.study.retaught import retaught
 from afters.study.run import run
+from afters.study.work import Work
 
 OWN = """
 [mend]
@@ -102,6 +108,41 @@ def test_replay_teaches_all_that_the_plain_run_does_and_so_many_tokens_more(fold
     assert 1 - tokens["tickets"] / sum(tokens.values()) == pytest.approx(0.6, abs=0.04)
 
 
+def test_the_base_rehearses_its_own_choices_and_what_it_writes_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "words.jsonl").write_text("".join(json.dumps({"n": number}) + "\n" for number in range(90)))
+    own = '[[keep.task]]\nname = "words"\nsource = "words.jsonl"\nwordings = ["Say {{ n }} at length."]\n'
+    file = folder / "study.toml"
+    file.write_text(f'{file.read_text()}{own}answer = "{{{{ n }}}} it is"\nmetrics = ["exact_match"]\n')
+    made = list[Work]()
+
+    def noted(work: Work, base: AskedLater) -> tuple[Work, ...]:
+        made.extend(retaught(work, base))
+        return (*made,)
+
+    monkeypatch.setattr("afters.study.run.retaught", noted)
+    changes = ["mend.replay=[]", "mend.interpolate=[]", "mend.rehearse=[0.9]", "mend.l2_sp=[3]"]
+    told = run(read_study(file, changes=changes), out=folder / "run", folder=folder)
+    assert [one.kind for one in told.cures if one.kind not in ("plain", "checkpoint")] == ["rehearsal", "l2_sp"]
+    rehearsing, held_back = made
+    assert rehearsing.other == "rehearsal-0.9" and held_back.study.train.l2_sp == 3
+    [_, colours, words] = rehearsing.tasks
+    assert colours.rows_a_pass == words.rows_a_pass == len(colours.train) and not len(colours.validation)
+    read = rehearsing.prompter.tokenizer.decode
+    base = base_model(rehearsing)
+    picked = [one for batch in ask(base, list(colours.train), Decoding(), done=()) for one in batch]
+    choices = {one.example: one.answers[0] for one in picked}
+    for example, pair in zip(colours.train, colours.pairs, strict=True):
+        assert read(pair.answer, skip_special_tokens=True) == choices[example.id]
+    right = [rehearsing.prompter.taught(example) for example in words.train]
+    assert all(pair.answer != answer for pair, answer in zip(words.pairs, right, strict=True)), "a tiny base knows none"
+    longest = max(map(len, right))
+    ends = [pair.answer[-1] in rehearsing.prompter.end_ids for pair in words.pairs]
+    assert not all(ends), "what the limit cut off has no end"
+    assert all(end or len(pair.answer) >= longest - 1 for end, pair in zip(ends, words.pairs, strict=True))
+
+
 def test_an_interrupted_mending_comes_to_the_same_verdict(folder: Path) -> None:
     study = read_study(folder / "study.toml")
     run(study, out=folder / "whole", folder=folder)
@@ -139,6 +180,16 @@ def test_without_rows_to_rehearse_there_is_no_replay(folder: Path) -> None:
     file.write_text(file.read_text().replace('source = "colours.jsonl"', 'test = "colours.jsonl"'))
     with pytest.raises(SettingsError, match="there is nothing to replay"):
         run(read_study(file), out=folder / "run", folder=folder)
+
+
+def test_several_processes_do_not_rehearse_what_only_one_of_them_was_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = Processes(count=2)
+    monkeypatch.setattr("afters.model.parallel.join", lambda: several)
+    study = read_study(folder / "study.toml", changes=["mend.replay=[]", "mend.rehearse=[0.1]"])
+    with pytest.raises(SettingsError, match="what the base says is asked by one process"):
+        run(study, out=folder / "run", folder=folder)
 
 
 def test_half_way_every_weight_is_the_mean(tiny: Tiny, tmp_path: Path) -> None:

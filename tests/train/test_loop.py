@@ -102,6 +102,15 @@ def test_weight_decay_pulls_on_matrices_only(tiny: Tiny, tmp_path: Path) -> None
         assert torch.equal(weight, weights[1][name]) == (weight.ndim == 1), name
 
 
+def test_l2_sp_keeps_the_weights_nearer_to_the_base(tiny: Tiny, tmp_path: Path) -> None:
+    base, moved = weights_of(t5(tiny)), list[float]()
+    for strength in (0.0, 20.0):
+        loaded = t5(tiny)
+        teach(loaded, tmp_path / str(strength), l2_sp=strength, learning_rate=0.02)
+        moved.append(sum(float((weight - base[name]).square().sum()) for name, weight in weights_of(loaded).items()))
+    assert 0 < moved[1] < 0.5 * moved[0]
+
+
 def test_a_tensor_can_learn_in_proportion_to_its_size(tiny: Tiny, tmp_path: Path) -> None:
     """AdamW's first step moves every weight that has a gradient by the learning rate."""
     loaded = t5(tiny)

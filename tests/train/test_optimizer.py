@@ -9,7 +9,7 @@ from tiny_training import STEPS, losses_of, newest, teach
 from torch import Tensor
 
 from afters.model.load import load
-from afters.train.optimizer import give_back, kept, make_optimizer, set_rate
+from afters.train.optimizer import give_back, kept, make_optimizer, pull_back, set_rate
 from afters.train.settings import TrainSettings
 
 
@@ -79,6 +79,22 @@ def test_adafactor_keeps_a_row_and_a_column_of_each_matrix(tiny: Tiny, tmp_path:
     assert {int(value) for key, value in state.items() if key.startswith("step.")} == {STEPS}
     losses = losses_of(tmp_path)
     assert sum(losses[-3:]) < sum(losses[:3])
+
+
+def test_weights_go_back_by_their_rate_times_the_strength_and_no_further_than_the_base() -> None:
+    settings = TrainSettings(scale_parameter=True, learning_rate=0.05)
+    learnt, moved = weights(), torch.tensor(2.0)
+    beginnings = {weight: weight.detach() - moved for weight in learnt.values()}
+    optimizer = make_optimizer([*learnt.values()], settings=settings)
+    set_rate(optimizer, share=0.5, settings=settings)
+    rates = {group["params"][0]: group["lr"] for group in optimizer.param_groups}
+    expected = {name: weight.detach() - 3.0 * rates[weight] * moved for name, weight in learnt.items()}
+    pull_back(optimizer, beginnings, strength=3.0)
+    for name, weight in learnt.items():
+        torch.testing.assert_close(weight.detach(), expected[name])
+    pull_back(optimizer, beginnings, strength=1e6)
+    for weight in learnt.values():
+        torch.testing.assert_close(weight.detach(), beginnings[weight])
 
 
 def test_weight_decay_pulls_on_matrices_only_in_adafactor_too() -> None:

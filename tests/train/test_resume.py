@@ -52,6 +52,8 @@ def with_adapter(tiny: Tiny, method: str) -> Load:
 
 ADAFACTOR: dict[str, Any] = {"optimizer": "adafactor", "learning_rate": 0.05, "schedule": "inverse_sqrt"}
 
+SETTINGS: dict[str, dict[str, Any]] = {"adafactor": ADAFACTOR, "l2_sp": {"l2_sp": 20.0}}
+
 METHODS = {
     **{"lora": "lora_", "rslora": "lora_", "dora": "lora_", "ia3": "ia3_"},
     **{"prompt": "virtual.", "prefix": "virtual."},
@@ -68,7 +70,7 @@ def unbroken(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
     @cache
     def run(name: str) -> Ended:
         loaded, folder = loader(tiny, name)(), tmp_path_factory.mktemp("unbroken")
-        teach(loaded, folder, **ADAFACTOR if name == "adafactor" else {})
+        teach(loaded, folder, **SETTINGS.get(name, {}))
         return ended(loaded, folder)
 
     return run
@@ -125,6 +127,17 @@ def test_adafactor_goes_on_where_it_stopped(tiny: Tiny, unbroken: Unbroken, tmp_
         loaded = load_it()
         teach(loaded, tmp_path / str(step), **ADAFACTOR)
         assert_equal(ended(loaded, tmp_path / str(step)), expected)
+
+
+def test_what_is_pulled_back_goes_back_to_the_base_and_not_to_where_it_stopped(
+    tiny: Tiny, unbroken: Unbroken, tmp_path: Path
+) -> None:
+    load_it = plain(tiny, "t5")
+    with pytest.raises(Stopped):
+        teach(load_it(), tmp_path, on_step=stop_after(7), **SETTINGS["l2_sp"])
+    loaded = load_it()
+    teach(loaded, tmp_path, **SETTINGS["l2_sp"])
+    assert_equal(ended(loaded, tmp_path), unbroken("l2_sp"))
 
 
 def test_a_run_stopped_again_and_again_still_arrives(tiny: Tiny, unbroken: Unbroken, tmp_path: Path) -> None:

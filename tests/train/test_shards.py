@@ -50,7 +50,7 @@ LIKE_ONE: dict[str, dict[str, Any]] = {
     "llama lora": {},
     "t5 recompute": {},
     "llama adafactor": {"optimizer": "adafactor"},
-    "llama scaled": {"scale_parameter": True, "weight_decay": 0.1},
+    "llama scaled": {"scale_parameter": True, "weight_decay": 0.1, "l2_sp": 2.0},
     # One of the two processes has no row.
     "t5 one row": {"batch_rows": 1, "epochs": 0.5},
     # One has more micro-batches than the other.

@@ -65,6 +65,10 @@ def said(cure: Cure) -> str:
             return f"the run's own after {100 * cure.strength:.0f} % of its steps"
         case "replay":
             return f"{share} replay"
+        case "rehearsal":
+            return f"{share} of its own words"
+        case "l2_sp":
+            return f"L2-SP of {cure.strength:g}"
         case "interpolation":
             return f"{share} of the way"
         case "strength":

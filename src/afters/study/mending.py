@@ -1,4 +1,4 @@
-"""What else may become of the base, so that less is lost: with replay, or a part of the way to the tuned weights.
+"""What else may become of the base, so that less is lost: taught otherwise, or a part of the way to the tuned weights.
 
 Each is a model of its own in the run folder, under `others/`, and is asked what the run's own model is asked. The run's
 own model on its way, at each validation, is the control.
@@ -7,7 +7,7 @@ own model on its way, at each validation, is the control.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, partial
 from typing import Final
@@ -16,11 +16,11 @@ from afters.compare.cures import Cure, CureKind
 from afters.compare.forgetting import keep, together
 from afters.compare.kept import Kept
 from afters.compare.mending import Judged, mended
-from afters.errors import SettingsError
 from afters.metrics.choices import guessing
 from afters.model import files
 from afters.model.between import adapter_between, weights_between
 from afters.records import Result
+from afters.study import retaught
 from afters.study.asking import ask_kept, ask_other, base_model, tuned_model
 from afters.study.work import TaskAtHand, Work
 from afters.train import checkpoint
@@ -28,52 +28,15 @@ from afters.train import checkpoint
 PLAIN: Final = ""
 """The name of the run's own model among the cures."""
 
-REPLAY, BETWEEN, STEP = "replay", "between", "step"
-"""What the names of cures begin with."""
+BETWEEN, STEP = "between", "step"
+"""What the names of other models begin with, but for those that are retaught."""
 
-
-def replays(work: Work) -> tuple[Work, ...]:
-    """Return the work of each teaching with replay.
-
-    Raises:
-        SettingsError: there is nothing to replay: no kept task has rows to teach.
-    """
-    shares = work.study.mend.replay
-    rehearsed = [task for task in work.kept if len(task.train)]
-    if shares and not rehearsed:
-        raise SettingsError(
-            "there is nothing to replay",
-            where="[mend] replay",
-            expected="a kept task with rows to teach",
-            hint="Give a [[keep.task]] a `train` file, or watch over the probes that ship.",
-        )
-    return tuple(_replaying(work, share, rehearsed) for share in shares)
-
-
-def _replaying(work: Work, share: float, rehearsed: Iterable[TaskAtHand]) -> Work:
-    """Return the work that teaches what the plain run does, and more: replay is `share` of all taught tokens.
-
-    Every kept task gives as many rows. As many tokens of each would be thousands of rows where an answer is one word,
-    and a handful where it is a paragraph.
-    """
-    taught = sum(task.rows_a_pass * _tokens(task) for task in work.tasks)
-    tasks = list(rehearsed)
-    rows = max(1, round(taught * share / (1 - share) / sum(map(_tokens, tasks))))
-    added = [_rehearsing(task, rows=rows) for task in tasks]
-    name = f"{REPLAY}-{share:g}"
-    return replace(work, folder=work.folder.other(name), tasks=[*work.tasks, *added], other=name)
-
-
-def _tokens(task: TaskAtHand) -> float:
-    """Return how many tokens an answer of the task has, in the mean."""
-    return float(task.pairs.sizes()[:, 1].mean())
-
-
-def _rehearsing(task: TaskAtHand, *, rows: int) -> TaskAtHand:
-    """Return a kept task as it is taught; which checkpoint is best is not its to say."""
-    taught = replace(task, validation=task.validation.select([]))
-    taught.pairs, taught.measured, taught.rows_a_pass = task.pairs, task.measured, rows
-    return taught
+KINDS: Final[Mapping[str, CureKind]] = {
+    retaught.REPLAY: "replay",
+    retaught.REHEARSAL: "rehearsal",
+    retaught.L2_SP: "l2_sp",
+    STEP: "checkpoint",
+}
 
 
 def other(work: Work, name: str) -> Work:
@@ -86,8 +49,7 @@ def names(work: Work) -> tuple[str, ...]:
     mend = work.study.mend
     if mend.is_empty:
         return ()
-    cures = [f"{REPLAY}-{share:g}" for share in mend.replay] + [f"{BETWEEN}-{share:g}" for share in mend.interpolate]
-    return (*_on_the_way(work), *cures)
+    return (*_on_the_way(work), *retaught.names(work), *(f"{BETWEEN}-{share:g}" for share in mend.interpolate))
 
 
 def _on_the_way(work: Work) -> list[str]:
@@ -174,11 +136,10 @@ def _kind(work: Work, name: str) -> tuple[CureKind, float]:
     """Return what a model is, and how far it goes."""
     if name == PLAIN:
         return "plain", 1.0
-    if name.startswith(STEP):
-        return "checkpoint", _number(name) / len(work.folder.steps())
-    if name.startswith(REPLAY):
-        return "replay", _number(name)
-    return ("strength" if files.is_adapter(work.folder.model) else "interpolation"), _number(name)
+    kind, found = name.rpartition("-")[0], _number(name)
+    if kind in KINDS:
+        return KINDS[kind], found / len(work.folder.steps()) if kind == STEP else found
+    return ("strength" if files.is_adapter(work.folder.model) else "interpolation"), found
 
 
 def _chosen(work: Work, base: Mapping[str, Result], validated: Mapping[str, Mapping[str, Result]]) -> str:

@@ -49,7 +49,8 @@ from afters.study.asking import (
 )
 from afters.study.fewer_rows import along_rows, announced, smaller
 from afters.study.fitting import encode, fit_kept
-from afters.study.mending import held_against_margins, make, mend, other, replays
+from afters.study.mending import held_against_margins, make, mend, other
+from afters.study.retaught import retaught
 from afters.study.said import draw, weigh
 from afters.study.settings import Study
 from afters.study.staging import ask_stages, check_stages, stages_of
@@ -108,13 +109,13 @@ def run(
         tell=tell or Silent(),
         shard=shard,
     )
-    fewer, replayed = smaller(work), replays(work)
-    _write_down(work, (work, *fewer, *replayed))
+    fewer, others = smaller(work), retaught(work, functools.cache(functools.partial(base_model, work)))
+    _write_down(work, (work, *fewer, *others))
     base_hash = files.weights_hash(work.base)
     every, before = _ask_base(work)
     from afters.study.teaching import teach, training_key
 
-    for part in stages_of(work) or (work, *fewer, *replayed):
+    for part in stages_of(work) or (work, *fewer, *others):
         if study.stages:  # what it starts from stands only now
             part.folder.claim("train", training_key(part))
         teach(part)
@@ -216,7 +217,8 @@ def follow(
         tell=Silent(),
         shard=shard,
     )
-    every = stages_of(work) or (work, *smaller(work), *replays(work))
+    base = functools.partial(base_model, work)
+    every = stages_of(work) or (work, *smaller(work), *retaught(work, base))
     works = {(one.fewer, one.other): one for one in every}
 
     @functools.lru_cache(maxsize=1)

@@ -180,13 +180,17 @@ class MendSettings(BaseModel):
 
     replay: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Taught anew with rows of the kept tasks among the others: their share of the taught tokens."""
+    rehearse: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """The same with the base's own answers to those rows, where the right ones are not known."""
+    l2_sp: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Taught anew and pulled back to the base's weights, so strongly; as [train] l2_sp."""
     interpolate: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     """Weights, or a LoRA's strength, so far on the way from the base to the tuned model; nothing is taught for it."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is tried."""
-        return not self.replay and not self.interpolate
+        return not any((self.replay, self.rehearse, self.l2_sp, self.interpolate))
 
 
 USUAL_CURES = ("mend.replay=[0.05]", "mend.interpolate=[0.4, 0.6, 0.8, 0.9]")

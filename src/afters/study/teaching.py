@@ -163,6 +163,7 @@ def _plan(work: Work, loaded: Loaded, lessons: Lessons) -> None:
         tokens=settings.token_budget,
         precision=loaded.precision,
         optimizer=settings.optimizer,
+        l2_sp=settings.l2_sp > 0,
         shards=work.processes.count if work.shard else 1,
     )
     work.folder.write_json("train/memory.json", made.plain())

@@ -30,7 +30,7 @@ from afters.seeds import number
 from afters.train import checkpoint
 from afters.train.lessons import Lessons, heaviest
 from afters.train.loss import Sums, backward, label_tokens, micro_batches
-from afters.train.optimizer import make_optimizer, set_rate
+from afters.train.optimizer import make_optimizer, pull_back, set_rate
 from afters.train.order import Order
 from afters.train.schedule import share_of_rate
 from afters.train.settings import TrainSettings
@@ -121,6 +121,9 @@ class _Run:
             batch_rows=settings.batch_rows,
             window_steps=settings.window_steps,
         )
+        self.beginnings: dict[Tensor, Tensor] = {
+            weight: weight.detach().clone() for weight in self.weights.values() if settings.l2_sp
+        }
         self.due = _validation_steps(self.order.steps, settings.validations)
         self.progress, self.best = self._resume()
         self.contents: checkpoint.Contents | None = None  # of the next checkpoint, while the model is judged
@@ -279,6 +282,8 @@ class _Run:
         if finite:
             set_rate(self.optimizer, share=share, settings=self.settings)
             self.optimizer.step()
+            if self.beginnings:
+                pull_back(self.optimizer, self.beginnings, strength=self.settings.l2_sp)
             self.progress.bad_in_a_row = 0
         else:
             self.progress.skipped += 1

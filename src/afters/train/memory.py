@@ -50,6 +50,8 @@ class Plan:
     optimizer: int
     best: int
     """The copy of the best weights so far."""
+    beginnings: int
+    """The copy of what they were at first, which L2-SP needs."""
     activations: int
     """Of the largest micro-batch."""
     head: int
@@ -80,6 +82,7 @@ def plan(
     tokens: int,
     precision: Precision,
     optimizer: Literal["adamw", "adafactor"] = "adamw",
+    l2_sp: bool = False,
     shards: int = 1,
 ) -> Plan:
     """Return what training `network` on `lessons` takes, with so many rows in a step and padded tokens at once.
@@ -102,6 +105,7 @@ def plan(
         gradients=trained // shards,
         optimizer=(2 * trained if optimizer == "adamw" else sum(map(_factors, learning))) // shards,
         best=trained,
+        beginnings=trained // shards if l2_sp else 0,
         activations=activations,
         head=head,
         held=int(HELD.get(device, 0.0) * (activations + head)) + KEPT_BY_LIBRARIES.get(device, 0),

@@ -31,6 +31,14 @@ def set_rate(optimizer: torch.optim.Optimizer, *, share: float, settings: TrainS
         group["lr"] = share * settings.learning_rate * scale
 
 
+@torch.no_grad()
+def pull_back(optimizer: torch.optim.Optimizer, beginnings: Mapping[Tensor, Tensor], *, strength: float) -> None:
+    """Move each weight towards its beginning, by its rate times `strength` of the way, and no further than there."""
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            weight.add_(beginnings[weight] - weight, alpha=min(1.0, float(group["lr"]) * strength))
+
+
 def kept(optimizer: torch.optim.Optimizer, *, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return all that the optimizer keeps of each weight, by "entry.weight"; numbers become tensors of no dimension."""
     return {

@@ -93,6 +93,9 @@ class TrainSettings(BaseModel):
     """How the learning rate falls after the warm-up; inverse_sqrt is T5's own."""
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled weight decay, on matrices only."""
+    l2_sp: float = Field(0.0, ge=0)
+    """After each step the weights go back, as far as weight decay of this strength would take them, but towards where
+    they began and not towards 0 (Li et al. 2018, arXiv:1802.01483; decoupled)."""
     betas: tuple[DecayRate, DecayRate] = (0.9, 0.999)
     """AdamW's decay rates of the two moments."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
@@ -146,6 +149,8 @@ class TrainSettings(BaseModel):
             yield f'merge only with method = "lora", "rslora", "dora" or "ia3" ({why}): remove it'
         if self.method != "full" and self.frozen:
             yield 'frozen only with method = "full" (an adapter leaves all of the base as it is): remove it'
+        if self.method != "full" and self.l2_sp:
+            yield 'l2_sp only with method = "full" (an adapter begins at no change; weaken it instead): remove it'
         if self.gradient_checkpointing and self.method == "prefix":
             yield 'gradient_checkpointing not with method = "prefix" (each layer would forget it): remove it'
         if self.optimizer == "adafactor" and self.betas != (0.9, 0.999):

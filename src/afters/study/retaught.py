@@ -1,0 +1,138 @@
+"""What is taught anew so that less is lost: with rows of the kept tasks among the others, or held back to the base.
+
+Each is the plain run's work with something more, and has a folder of its own under `others/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+from afters.data.dataset import Dataset
+from afters.errors import SettingsError
+from afters.evaluate import ask
+from afters.records import Decoding, Example, Prediction
+from afters.seeds import number
+from afters.study.asking import AskedLater
+from afters.study.work import TaskAtHand, Work
+from afters.train.lessons import Pairs
+
+REPLAY: Final = "replay"
+REHEARSAL: Final = "rehearsal"
+L2_SP: Final = "l2-sp"
+"""What the names of the folders begin with; the number that the study gives follows."""
+
+Rehearse = Callable[[TaskAtHand, int], TaskAtHand]
+"""Makes a taught task, of so many rows a pass, out of a kept one."""
+
+
+def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
+    """Return the work of each teaching beside the plain one. The base is asked only for what it is to rehearse.
+
+    Raises:
+        SettingsError: no kept task has rows to replay; or the base is to rehearse, and several processes would have to
+            know what it said.
+    """
+    mend, rehearsed = work.study.mend, [task for task in work.kept if len(task.train)]
+    if (mend.replay or mend.rehearse) and not rehearsed:
+        raise SettingsError(
+            "there is nothing to replay",
+            where="[mend] replay" if mend.replay else "[mend] rehearse",
+            expected="a kept task with rows to teach",
+            hint="Give a [[keep.task]] a `train` file, or watch over the probes that ship.",
+        )
+    if mend.rehearse and work.processes.count > 1:
+        raise SettingsError(
+            "what the base says is asked by one process",
+            where="[mend] rehearse",
+            received=f"{work.processes.count} processes",
+            hint="Run it without torchrun, or replay rows instead.",
+        )
+
+    @cache
+    def said(name: str, rows: int) -> TaskAtHand:
+        return _in_its_own_words(work, work.named(name), rows, base)
+
+    every = [
+        *(_among_others(work, f"{REPLAY}-{share:g}", share, rehearsed, _as_it_stands) for share in mend.replay),
+        *(
+            _among_others(work, f"{REHEARSAL}-{share:g}", share, rehearsed, lambda task, rows: said(task.name, rows))
+            for share in mend.rehearse
+        ),
+        *(_held_back(work, strength) for strength in mend.l2_sp),
+    ]
+    return tuple(every)
+
+
+def names(work: Work) -> tuple[str, ...]:
+    """Return the names of all of them, in order."""
+    mend = work.study.mend
+    every = ((REPLAY, mend.replay), (REHEARSAL, mend.rehearse), (L2_SP, mend.l2_sp))
+    return tuple(f"{kind}-{strength:g}" for kind, strengths in every for strength in strengths)
+
+
+def _among_others(work: Work, name: str, share: float, tasks: Sequence[TaskAtHand], rehearse: Rehearse) -> Work:
+    """Return the work that teaches what the plain run does, and of kept tasks `share` of all taught tokens.
+
+    Every kept task gives as many rows. As many tokens of each would be thousands of rows where an answer is one word,
+    and a handful where it is a paragraph.
+    """
+    taught = sum(task.rows_a_pass * _tokens(task) for task in work.tasks)
+    rows = max(1, round(taught * share / (1 - share) / sum(map(_tokens, tasks))))
+    added = [rehearse(task, rows) for task in tasks]
+    return replace(work, folder=work.folder.other(name), tasks=[*work.tasks, *added], other=name)
+
+
+def _tokens(task: TaskAtHand) -> float:
+    """Return how many tokens an answer of the task has, in the mean."""
+    return float(task.pairs.sizes()[:, 1].mean())
+
+
+def _as_it_stands(task: TaskAtHand, rows: int) -> TaskAtHand:
+    return _taught(task, task.train, task.pairs, rows=rows)
+
+
+def _taught(task: TaskAtHand, train: Dataset, pairs: Pairs, *, rows: int) -> TaskAtHand:
+    """Return a kept task as it is taught; which checkpoint is best is not its to say."""
+    taught = replace(task, train=train, validation=task.validation.select([]))
+    taught.pairs, taught.measured, taught.rows_a_pass = pairs, task.measured, rows
+    return taught
+
+
+def _in_its_own_words(work: Work, task: TaskAtHand, rows: int, base: AskedLater) -> TaskAtHand:
+    """Return a kept task of which the base's own answers are taught: written ones drawn by chance, or its choice.
+
+    A drawn answer's loss is, in the mean over draws, the forward KL divergence from the base up to a constant. What the
+    limit cut off is taught without an end.
+    """
+    asked = task.train.take(rows, seed=work.study.seed)
+    examples = [_open(example) for example in asked]
+    longest = int(task.pairs.sizes()[:, 1].max())
+    decoding = Decoding(max_new_tokens=longest, method="sample", seed=number(work.study.seed, REHEARSAL, task.name))
+    with work.tell.stage(f"what the base says to {task.name}", len(examples)) as advance:
+        found = dict[str, Prediction]()
+        for batch in ask(base(), examples, decoding, done=()):
+            found |= {prediction.example: prediction for prediction in batch}
+            advance(len(batch))
+    pairs = Pairs()
+    for example in examples:
+        prediction = found[example.id]
+        answer = work.prompter.answer(prediction.answers[0])
+        end = len(answer) if prediction.finished else len(answer) - 1
+        pairs.append(work.prompter.prompt(example).ids, answer[: max(1, end)])
+    return _taught(task, asked, pairs, rows=rows)
+
+
+def _open(example: Example) -> Example:
+    """Return the Example to be answered in writing, where its only choice is the answer."""
+    return replace(example, choices=()) if len(example.choices) == 1 else example
+
+
+def _held_back(work: Work, strength: float) -> Work:
+    """Return the work that teaches the same, and pulls the weights back to the base's as it goes."""
+    name = f"{L2_SP}-{strength:g}"
+    train = work.study.train.model_copy(update={"l2_sp": strength})
+    study = work.study.model_copy(update={"train": train})
+    return replace(work, study=study, folder=work.folder.other(name), other=name)

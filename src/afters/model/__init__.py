@@ -8,4 +8,4 @@ import os
 # loses a third.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 # oneDNN keeps compiled kernels for few shapes: with batches of every length a thousand of them take gigabytes.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "24")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")

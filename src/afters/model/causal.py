@@ -17,6 +17,9 @@ from afters.model.sharing import shared_beginning
 class Causal:
     """A Network for models that continue a text (Llama, Qwen, Gemma, GPT-2)."""
 
+    multiples: tuple[int, int] = (1, 1)
+    """Where rows stand in a line, attention pads each by itself."""
+
     def __init__(self, module: Any, *, packs: bool = False) -> None:
         self.module, self.packs = module, packs
         # A model without a padding token may use any id: padded positions are masked and carry no label.

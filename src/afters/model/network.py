@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple, Protocol
@@ -26,6 +27,8 @@ class Network(Protocol):
 
     module: nn.Module
     pad: int
+    multiples: tuple[int, int]
+    """Prompts and answers are padded to multiples of so many tokens while it learns."""
 
     def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order.
@@ -89,9 +92,11 @@ def but_the_first(answers: Sequence[Ids], *, pad: int, device: torch.device) -> 
     return ids, mask, torch.tensor([token for answer in answers for token in answer[1:]], device=device)
 
 
-def padded(rows: Sequence[Ids], *, pad: int, device: torch.device, left: bool = False) -> tuple[Tensor, Tensor]:
-    """Return ids and mask, both (rows, longest), padded on the right or the left."""
-    longest = max(map(len, rows))
+def padded(
+    rows: Sequence[Ids], *, pad: int, device: torch.device, left: bool = False, multiple: int = 1
+) -> tuple[Tensor, Tensor]:
+    """Return ids and mask, both (rows, longest), padded on the right or the left, to a multiple of so many tokens."""
+    longest = math.ceil(max(map(len, rows)) / multiple) * multiple
     ids = torch.full((len(rows), longest), pad, dtype=torch.long)
     mask = torch.zeros((len(rows), longest), dtype=torch.long)
     for index, row in enumerate(rows):

@@ -13,19 +13,29 @@ from afters.model.head import losses_at
 from afters.model.network import Begun, Ids, Pair, but_the_first, padded
 
 
+MULTIPLES = 32, 8
+"""Of prompts and answers: more would be padding for nothing, fewer are many shapes."""
+
+
 class Seq2Seq:
     """A Network for models that read with an encoder and write with a decoder (T5, BART, mT5, Pegasus)."""
+
+    multiples: tuple[int, int]
+    """So batches have few shapes, and a processor need not compile kernels for each (perf/LOG.md)."""
 
     def __init__(self, module: Any) -> None:
         self.module = module
         self.pad = int(module.config.pad_token_id or 0)
         self._start = int(module.config.decoder_start_token_id)
+        positions = getattr(module.config, "max_position_embeddings", None) or 0  # a T5 has no end of them
+        self.multiples = (1, 1) if positions % MULTIPLES[0] else MULTIPLES
 
     def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
         device = self.module.device
-        source, source_mask = padded([pair.prompt for pair in pairs], pad=self.pad, device=device)
-        target, target_mask = padded([pair.answer for pair in pairs], pad=self.pad, device=device)
+        prompts, answers = self.multiples
+        source, source_mask = padded([pair.prompt for pair in pairs], pad=self.pad, device=device, multiple=prompts)
+        target, target_mask = padded([pair.answer for pair in pairs], pad=self.pad, device=device, multiple=answers)
         start = torch.full_like(target[:, :1], self._start)
         keep = target_mask.bool()
         return losses_at(

@@ -27,10 +27,10 @@ from afters.model.network import Network, Pair
 from afters.train.lessons import Lessons, heaviest
 from afters.train.loss import arithmetic, micro_batches
 
-LENGTHS = ((24, 8), (56, 8), (88, 8), (16, 16), (8, 24), (40, 24))
+LENGTHS = ((32, 32), (64, 32), (96, 32), (32, 64), (64, 64), (32, 96))
 """Of prompt and answer, in the passes that are looked at: six, for the six terms of a polynomial of degree two.
 
-Together they are lengths at which a row in a line attends without padding (`attention.LENGTHS`).
+None is padded, neither alone (`Network.multiples`) nor in a line (`attention.LENGTHS`).
 """
 
 HELD = {"cpu": 0.25}
@@ -143,7 +143,8 @@ class _Kept:
 
     def bytes_for(self, batch: Sequence[Pair]) -> float:
         """Return the bytes that stay for the backward pass, the logits apart."""
-        terms = _terms(max(len(pair.prompt) for pair in batch), max(len(pair.answer) for pair in batch))
+        longest = max(len(pair.prompt) for pair in batch), max(len(pair.answer) for pair in batch)
+        terms = _terms(*(-(-one // of) * of for one, of in zip(longest, self._network.multiples, strict=True)))
         return max(0.0, float(terms @ (len(batch) * self._per_row + self._fixed)))
 
     def _look(self, rows: int, prompt: int, answer: int) -> int:

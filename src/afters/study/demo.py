@@ -32,7 +32,14 @@ def write_demo(folder: Path, *, seed: int) -> Study:
         model=ModelSettings(max_prompt_tokens=1024),
         before=BeforeSettings(shots=(0, 1, 2)),
         train=TrainSettings(
-            epochs=1, batch_rows=4, learning_rate=0.012, scale_parameter=True, validations=2, keep_best_by="loss"
+            epochs=1,
+            batch_rows=3,
+            learning_rate=0.015,
+            scale_parameter=True,
+            schedule="linear",
+            betas=(0.9, 0.98),
+            validations=2,
+            keep_best_by="loss",
         ),
         judge=JudgeSettings(max_new_tokens=80),
     )

@@ -33,9 +33,10 @@ def write_demo(folder: Path, *, seed: int) -> Study:
         before=BeforeSettings(shots=(0, 1, 2)),
         train=TrainSettings(
             epochs=1,
-            batch_rows=3,
-            learning_rate=0.015,
+            batch_rows=4,
+            learning_rate=0.018,
             scale_parameter=True,
+            warmup=0.03,
             schedule="linear",
             betas=(0.9, 0.98),
             validations=2,

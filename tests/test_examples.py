@@ -97,7 +97,7 @@ def test_the_dialogsum_example_runs_on_rows_of_its_shape(tmp_path: Path) -> None
     study = read_study(HOUSE / "examples" / "dialogsum.toml", changes=SMALL)
     told = run(study, out=tmp_path / "run", folder=tmp_path)
     case = told.result("after", task="dialogsum").cases[0]
-    assert told.headline.metric == "rouge1" and len(case.examples[0].references) == 3
+    assert told.headline.metric == "pyrouge1" and len(case.examples[0].references) == 3
 
 
 def test_the_example_from_scratch_runs(tmp_path: Path) -> None:

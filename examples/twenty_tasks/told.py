@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from afters.compare.change import with_corrections
 from afters.compare.kept import Kept
 from afters.config import read_study
 from afters.records import Comparison
@@ -63,14 +64,14 @@ def _primary(told: Told, task: str) -> Comparison:
 
 
 def table(found: Sequence[Line]) -> str:
-    """Return the lines as a table, and under it how often the one was proven better than the other."""
+    """Return the lines as a table, and under it how often one was proven better, at Holm's price."""
     rows = [
         f"| {line.alone.task} | {line.rows:,} | {line.alone.metric} | {line.alone.before_value:.3f} "
         f"| {_gain(line.alone)} | {_gain(line.together)} | {_gain(line.against)} "
         f"| {len(line.lost)}: {', '.join(line.lost) or 'none'} |"
         for line in found
     ]
-    counted = Counter(line.against.verdict for line in found)
+    counted = Counter(one.verdict for one in with_corrections([line.against for line in found]))
     told = ", ".join(f"{count} {word}" for word, count in counted.most_common())
     return "\n".join([*HEAD, *rows, "", f"Together against alone: {told}."])
 

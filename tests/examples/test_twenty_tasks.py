@@ -14,7 +14,7 @@ from examples.twenty_tasks.alone import MIXTURE, alone, folder_of
 from examples.twenty_tasks.told import lines, table
 
 
-def test_the_mixture_has_twenty_tasks_and_fifty_thousand_rows() -> None:
+def test_the_mixture_has_twenty_tasks_and_limits_that_leave_fifty_thousand_rows() -> None:
     tasks = read_study(MIXTURE).tasks
     assert len({task.name for task in tasks}) == 20
     assert sum(task.train_limit or 2_800 for task in tasks) >= 50_000  # the demo's chats are 2,800

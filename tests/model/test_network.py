@@ -121,9 +121,44 @@ def test_padding_on_the_left_changes_nothing(tiny: Tiny, kind: Kind) -> None:
     torch.testing.assert_close(torch.stack(found), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_t5_is_padded_to_few_lengths_which_the_budget_counts_and_no_loss_shows(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(tiny("t5"), precision="fp32")
+    network, pairs, seen = loaded.network, rows(loaded), list[tuple[int, int]]()
+    loaded.network.module.register_forward_pre_hook(
+        lambda module, _, told: seen.append((told["input_ids"].shape[1], told["decoder_input_ids"].shape[1])),
+        with_kwargs=True,
+    )
+    with torch.no_grad():
+        found = network.token_losses(pairs)
+        assert network.multiples == (32, 8)
+        assert all(prompt % 32 == 0 and answer % 8 == 0 for prompt, answer in seen[-1:])
+        for batch in micro_batches(network, pairs, tokens=80):
+            network.token_losses(batch)
+            assert len(batch) == 1 or len(batch) * sum(seen[-1]) <= 80
+        monkeypatch.setattr("afters.model.seq2seq.MULTIPLES", (1, 1))
+        expected = network.token_losses(pairs)
+        assert seen[-1] == (max(len(pair.prompt) for pair in pairs), max(len(pair.answer) for pair in pairs))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_where_positions_end_nothing_is_padded_beyond_them(tiny: Tiny) -> None:
+    network = load(tiny("bart"), precision="fp32").network
+    config: Any = network.module.config
+    config.max_position_embeddings = 64
+    assert network.multiples == (32, 8)
+    config.max_position_embeddings = 50
+    assert network.multiples == (1, 1)
+    network.module.virtual, config.max_position_embeddings = torch.nn.Identity(), 64
+    assert network.multiples == (1, 1), "virtual tokens stand in front of what is padded"
+
+
 def test_the_budget_really_cuts_the_step(tiny: Tiny) -> None:
-    pairs = rows(load(tiny("llama"), precision="fp32"))
-    sizes = {budget: [len(batch) for batch in micro_batches(pairs, tokens=budget)] for budget in (1, 120, ONE_BATCH)}
+    loaded = load(tiny("llama"), precision="fp32")
+    network, pairs = loaded.network, rows(loaded)
+    budgets = (1, 120, ONE_BATCH)
+    sizes = {budget: [len(batch) for batch in micro_batches(network, pairs, tokens=budget)] for budget in budgets}
     assert sizes[1] == [1] * 8
     assert 1 < len(sizes[120]) < 8
     assert sizes[ONE_BATCH] == [8]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -129,16 +130,37 @@ def test_the_base_rehearses_its_own_choices_and_what_it_writes_itself(
     assert rehearsing.other == "rehearsal-0.9" and held_back.study.train.l2_sp == 3
     [_, colours, words] = rehearsing.tasks
     assert colours.rows_a_pass == words.rows_a_pass == len(colours.train) and not len(colours.validation)
-    read = rehearsing.prompter.tokenizer.decode
     base = base_model(rehearsing)
     picked = [one for batch in ask(base, list(colours.train), Decoding(), done=()) for one in batch]
     choices = {one.example: one.answers[0] for one in picked}
     for example, pair in zip(colours.train, colours.pairs, strict=True):
-        assert read(pair.answer, skip_special_tokens=True) == choices[example.id]
+        assert pair.answer == rehearsing.prompter.answer(choices[example.id])
     right = [rehearsing.prompter.taught(example) for example in words.train]
     assert all(pair.answer != answer for pair, answer in zip(words.pairs, right, strict=True)), "a tiny base knows none"
     ends = [pair.answer[-1] in rehearsing.prompter.end_ids for pair in words.pairs]
     assert not all(ends), "what the limit cut off has no end"
+
+
+def test_what_the_base_said_is_kept_and_not_asked_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = read_study(folder / "study.toml", changes=["mend.replay=[]", "mend.rehearse=[0.1, 0.2]"])
+    with pytest.raises(Killed):
+        run(study, out=folder / "run", folder=folder, tell=Killer("teaching rehearsal-0.2"))
+    monkeypatch.setattr("afters.study.retaught.ask", lambda *given, **named: pytest.fail("it was asked again"))
+    told = run(study, out=folder / "run", folder=folder)
+    assert [one.name for one in told.cures if one.kind == "rehearsal"] == ["rehearsal-0.1", "rehearsal-0.2"]
+    assert [one.strength for one in told.cures if one.kind == "rehearsal"] == [0.1, 0.2]
+
+
+def test_a_replayed_task_has_no_say_in_which_checkpoint_is_best(folder: Path) -> None:
+    run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
+    steps = RunFolder(folder / "run/others/replay-0.25").steps()
+    validated = [step["validation"] for step in steps if "validation" in step]
+    assert validated and all(math.isfinite(value) for value in validated)
+
+
+def test_an_adapter_is_not_pulled_back_to_weights_that_it_never_had(folder: Path) -> None:
+    with pytest.raises(InputError, match="only with train.method"):
+        read_study(folder / "study.toml", changes=["train.method='lora'", "mend.l2_sp=[5]"])
 
 
 def test_an_interrupted_mending_comes_to_the_same_verdict(folder: Path) -> None:

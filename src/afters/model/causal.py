@@ -17,13 +17,15 @@ from afters.model.sharing import shared_beginning
 class Causal:
     """A Network for models that continue a text (Llama, Qwen, Gemma, GPT-2)."""
 
-    multiples: tuple[int, int] = (1, 1)
-    """Where rows stand in a line, attention pads each by itself."""
-
     def __init__(self, module: Any, *, packs: bool = False) -> None:
         self.module, self.packs = module, packs
         # A model without a padding token may use any id: padded positions are masked and carry no label.
         self.pad = int(module.config.pad_token_id or 0)
+
+    @property
+    def multiples(self) -> tuple[int, int]:
+        """As they are: where rows stand in a line, attention pads each by itself."""
+        return 1, 1
 
     def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""

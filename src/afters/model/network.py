@@ -27,8 +27,11 @@ class Network(Protocol):
 
     module: nn.Module
     pad: int
-    multiples: tuple[int, int]
-    """Prompts and answers are padded to multiples of so many tokens while it learns."""
+
+    @property
+    def multiples(self) -> tuple[int, int]:
+        """Prompts and answers are padded to multiples of so many tokens while it learns."""
+        ...
 
     def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order.

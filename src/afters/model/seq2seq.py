@@ -12,7 +12,6 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from afters.model.head import losses_at
 from afters.model.network import Begun, Ids, Pair, but_the_first, padded
 
-
 MULTIPLES = 32, 8
 """Of prompts and answers: more would be padding for nothing, fewer are many shapes."""
 
@@ -20,15 +19,20 @@ MULTIPLES = 32, 8
 class Seq2Seq:
     """A Network for models that read with an encoder and write with a decoder (T5, BART, mT5, Pegasus)."""
 
-    multiples: tuple[int, int]
-    """So batches have few shapes, and a processor need not compile kernels for each (perf/LOG.md)."""
-
     def __init__(self, module: Any) -> None:
         self.module = module
         self.pad = int(module.config.pad_token_id or 0)
         self._start = int(module.config.decoder_start_token_id)
-        positions = getattr(module.config, "max_position_embeddings", None) or 0  # a T5 has no end of them
-        self.multiples = (1, 1) if positions % MULTIPLES[0] else MULTIPLES
+
+    @property
+    def multiples(self) -> tuple[int, int]:
+        """So batches have few shapes, and a processor need not compile kernels for each (perf/LOG.md).
+
+        Not where that could go beyond a model's last position; a T5 has none.
+        """
+        positions = getattr(self.module.config, "max_position_embeddings", None) or 0
+        fits = positions % MULTIPLES[0] == 0 and not hasattr(self.module, "virtual")
+        return MULTIPLES if fits and self.module.device.type == "cpu" else (1, 1)
 
     def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""

@@ -55,12 +55,13 @@ def names(work: Work) -> tuple[str, ...]:
 def _on_the_way(work: Work) -> list[str]:
     """Return the checkpoints that were kept, but for the one that the run's own model is."""
     own = files.weights_hash(work.folder.model)
-    found = sorted((work.folder.path / "others").glob(f"{STEP}-*"), key=_number)
+    found = sorted((work.folder.path / "others").glob(f"{STEP}-*"), key=lambda place: _number(place.name))
     return [place.name for place in found if files.weights_hash(place / "model") != own]
 
 
-def _number(place: object) -> float:
-    return float(str(place).rpartition("-")[2])
+def _number(name: str) -> float:
+    """Return what stands behind the first dash of a name, as 0.05 in `replay-0.05`."""
+    return float(name.partition("-")[2])
 
 
 def make(work: Work) -> None:
@@ -136,7 +137,7 @@ def _kind(work: Work, name: str) -> tuple[CureKind, float]:
     """Return what a model is, and how far it goes."""
     if name == PLAIN:
         return "plain", 1.0
-    kind, found = name.rpartition("-")[0], _number(name)
+    kind, found = name.partition("-")[0], _number(name)
     if kind in KINDS:
         return KINDS[kind], found / len(work.folder.steps()) if kind == STEP else found
     return ("strength" if files.is_adapter(work.folder.model) else "interpolation"), found

@@ -65,7 +65,7 @@ class Mixed:
         taught = self._tasks[task].train
         drawn = stream(self._seed, "shots", place).integers(len(taught), size=count + SPARE).tolist()
         example = taught.with_solved(row, [*dict.fromkeys(drawn)], count=count)
-        return Pair(self._prompter.prompt(example).ids, self._prompter.taught(example), task)
+        return Pair(self._prompter.prompt(example).ids, self._tasks[task].pairs[row].answer, task)
 
     def _counts(self, places: Places) -> NDArray[np.int64]:
         """Return how many shots stand at each place, (places,)."""

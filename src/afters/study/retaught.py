@@ -5,15 +5,17 @@ Each is the plain run's work with something more, and has a folder of its own un
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from afters.data.dataset import Dataset
 from afters.errors import SettingsError
 from afters.evaluate import ask
-from afters.records import Decoding, Example, Prediction
+from afters.model import files
+from afters.records import Decoding, Example
 from afters.seeds import number
 from afters.study.asking import AskedLater
 from afters.study.work import TaskAtHand, Work
@@ -21,8 +23,8 @@ from afters.train.lessons import Pairs
 
 REPLAY: Final = "replay"
 REHEARSAL: Final = "rehearsal"
-L2_SP: Final = "l2-sp"
-"""What the names of the folders begin with; the number that the study gives follows."""
+L2_SP: Final = "l2sp"
+"""What the names of the folders begin with; a dash and the number that the study gives follow."""
 
 Rehearse = Callable[[TaskAtHand, int], TaskAtHand]
 """Makes a taught task, of so many rows a pass, out of a kept one."""
@@ -35,8 +37,9 @@ def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
         SettingsError: no kept task has rows to replay; or the base is to rehearse, and several processes would have to
             know what it said.
     """
-    mend, rehearsed = work.study.mend, [task for task in work.kept if len(task.train)]
-    if (mend.replay or mend.rehearse) and not rehearsed:
+    mend, replayed = work.study.mend, [task for task in work.kept if len(task.train)]
+    rehearsed = [task for task in replayed if task.asks]
+    if (mend.replay and not replayed) or (mend.rehearse and not rehearsed):
         raise SettingsError(
             "there is nothing to replay",
             where="[mend] replay" if mend.replay else "[mend] rehearse",
@@ -51,16 +54,12 @@ def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
             hint="Run it without torchrun, or replay rows instead.",
         )
 
-    @cache
-    def said(name: str, rows: int) -> TaskAtHand:
-        return _in_its_own_words(work, work.named(name), rows, base)
+    def in_its_own_words(task: TaskAtHand, rows: int) -> TaskAtHand:
+        return _in_its_own_words(work, task, rows, base)
 
     every = [
-        *(_among_others(work, f"{REPLAY}-{share:g}", share, rehearsed, _as_it_stands) for share in mend.replay),
-        *(
-            _among_others(work, f"{REHEARSAL}-{share:g}", share, rehearsed, lambda task, rows: said(task.name, rows))
-            for share in mend.rehearse
-        ),
+        *(_among_others(work, f"{REPLAY}-{share:g}", share, replayed, _as_it_stands) for share in mend.replay),
+        *(_among_others(work, f"{REHEARSAL}-{share:g}", share, rehearsed, in_its_own_words) for share in mend.rehearse),
         *(_held_back(work, strength) for strength in mend.l2_sp),
     ]
     return tuple(every)
@@ -104,25 +103,52 @@ def _taught(task: TaskAtHand, train: Dataset, pairs: Pairs, *, rows: int) -> Tas
 def _in_its_own_words(work: Work, task: TaskAtHand, rows: int, base: AskedLater) -> TaskAtHand:
     """Return a kept task of which the base's own answers are taught: written ones drawn by chance, or its choice.
 
-    A drawn answer's loss is, in the mean over draws, the forward KL divergence from the base up to a constant. What the
-    limit cut off is taught without an end.
+    A drawn answer's loss is, in the mean over draws, about the forward KL divergence from the base, up to a constant:
+    about, since it is drawn as pieces and taught as text. What the limit cut off is taught without an end.
     """
     asked = task.train.take(rows, seed=work.study.seed)
     examples = [_open(example) for example in asked]
-    longest = int(task.pairs.sizes()[:, 1].max())
+    said = _said(work, task, examples, base)
+    pairs, kept = Pairs(), list[int]()
+    for place, example in enumerate(examples):
+        answer = (work.prompter.answer if said[example.id].finished else work.prompter.choice)(said[example.id].text)
+        if answer:
+            pairs.append(work.prompter.prompt(example).ids, answer)
+            kept.append(place)
+    if not kept:
+        raise SettingsError(
+            "the base has nothing to rehearse",
+            where=f"[mend] rehearse, {task.name}",
+            received="an empty answer to every row",
+            hint="Replay the right answers instead.",
+        )
+    return _taught(task, asked.select(kept), pairs, rows=rows)
+
+
+class _Answer(NamedTuple):
+    """What the base said to a row."""
+
+    text: str
+    finished: bool
+
+
+def _said(work: Work, task: TaskAtHand, examples: Sequence[Example], base: AskedLater) -> dict[str, _Answer]:
+    """Return what the base says, by row; what the run folder has of it is not asked again."""
+    longest = min(int(task.pairs.sizes()[:, 1].max()), work.study.judge.max_new_tokens)
     decoding = Decoding(max_new_tokens=longest, method="sample", seed=number(work.study.seed, REHEARSAL, task.name))
-    with work.tell.stage(f"what the base says to {task.name}", len(examples)) as advance:
-        found = dict[str, Prediction]()
-        for batch in ask(base(), examples, decoding, done=()):
-            found |= {prediction.example: prediction for prediction in batch}
-            advance(len(batch))
-    pairs = Pairs()
-    for example in examples:
-        prediction = found[example.id]
-        answer = work.prompter.answer(prediction.answers[0])
-        end = len(answer) if prediction.finished else len(answer) - 1
-        pairs.append(work.prompter.prompt(example).ids, answer[: max(1, end)])
-    return _taught(task, asked, pairs, rows=rows)
+    key = hashlib.sha256(json.dumps([task.name, files.weights_hash(work.base), decoding.plain()]).encode()).hexdigest()
+    name = f"rehearsed/{key[:16]}.json"
+    known = {}
+    if (work.folder.path / name).is_file():
+        known = {row: _Answer(*answer) for row, answer in work.folder.read_json(name).items()}
+    asked = [example for example in examples if example.id not in known]
+    if asked:
+        with work.tell.stage(f"what the base says to {task.name}", len(asked)) as advance:
+            for batch in ask(base(), asked, decoding, done=()):
+                known |= {one.example: _Answer(one.answers[0], one.finished) for one in batch}
+                advance(len(batch))
+        work.folder.write_json(name, known)
+    return known
 
 
 def _open(example: Example) -> Example:

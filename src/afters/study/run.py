@@ -109,8 +109,11 @@ def run(
         tell=tell or Silent(),
         shard=shard,
     )
-    fewer, others = smaller(work), retaught(work, functools.cache(functools.partial(base_model, work)))
-    _write_down(work, (work, *fewer, *others))
+    fewer = smaller(work)
+    _claim(work, (work, *fewer))  # a folder of another run is refused before anything is asked
+    others = retaught(work, functools.cache(functools.partial(base_model, work)))
+    _claim(work, others)
+    _write_down(work)
     base_hash = files.weights_hash(work.base)
     every, before = _ask_base(work)
     from afters.study.teaching import teach, training_key
@@ -279,12 +282,16 @@ def _open(
     return work
 
 
-def _write_down(work: Work, taught: Iterable[Work]) -> None:
-    """Write down what the run is made of, and refuse a folder of another one."""
+def _claim(work: Work, taught: Iterable[Work]) -> None:
+    """Refuse a folder of another run."""
     from afters.study.teaching import training_key
 
     for one in () if work.study.stages else taught:  # a stage has no base before the last one is taught
         one.folder.claim("train", training_key(one))
+
+
+def _write_down(work: Work) -> None:
+    """Write down what the run is made of."""
     work.folder.forget_labels()
     work.folder.write("study.toml", tomli_w.dumps(work.study.plain()))
     work.folder.write_json("data.json", {task.name: task.account for task in work.tasks})

@@ -144,7 +144,7 @@ class KeepSettings(BaseModel):
     tasks: tuple[str, ...] | None = None
     """Of the probes that ship with Afters, those that are asked: all where nothing is named in [keep]; [] asks none."""
     own: tuple[KeptTask, ...] = Field(default=(), alias="task")
-    """Tasks of one's own: files and templates as in a [[task]], of which only the judging rows are read."""
+    """Tasks of one's own: files and templates as in a [[task]]. Judging rows are asked; only [mend] reads others."""
     texts: tuple[str, ...] = ()
     """Files of plain text: how well the second half of each paragraph is foreseen, in bits per byte."""
     margin: float | None = Field(default=None, gt=0)
@@ -249,6 +249,8 @@ class Study(BaseModel):
             and not (self.keep.tasks or self.keep.own or self.keep.texts)
         ):
             raise ValueError("mend: nothing is named that must not be lost: remove keep.tasks = [], or leave mend out")
+        if self.mend.l2_sp and (self.train.method != "full" or self.train.optimizer == "adafactor"):
+            raise ValueError('mend.l2_sp only with train.method = "full" and train.optimizer = "adamw": remove it')
         return self
 
     @model_validator(mode="after")

@@ -163,7 +163,7 @@ def _plan(work: Work, loaded: Loaded, lessons: Lessons) -> None:
         tokens=settings.token_budget,
         precision=loaded.precision,
         optimizer=settings.optimizer,
-        l2_sp=settings.l2_sp > 0,
+        l2_sp=settings.l2_sp > 0 or bool(work.study.mend.l2_sp),
         shards=work.processes.count if work.shard else 1,
     )
     work.folder.write_json("train/memory.json", made.plain())
@@ -222,12 +222,13 @@ def _by_loss(work: Work, loaded: Loaded) -> Validate:
 
 
 def _by_primary(work: Work, loaded: Loaded) -> Validate:
-    """Judge by the mean of the tasks' primary scores on their validation rows."""
+    """Judge by the mean of the tasks' primary scores on their validation rows; a replayed task has none and no say."""
+    judging = [task for task in work.tasks if len(task.validation)]
 
     def validate(step: int) -> float:
         values = []
         with arithmetic(loaded.device, loaded.precision):
-            for task in work.tasks:
+            for task in judging:
                 judged = evaluate(
                     Answerer(loaded, processes=work.processes),
                     task.validation,

@@ -199,7 +199,7 @@ class _Run:
 
     def _own_gradient(self, shares: Sequence[Sequence[Pair]], *, step: int, total: int) -> tuple[float | None, bool]:
         """Compute this process's share of a step; return its part of the loss, None if cut, and if memory ran out."""
-        batches = [sum(1 for _ in micro_batches(pairs, tokens=self.tokens)) for pairs in shares]
+        batches = [sum(1 for _ in micro_batches(self.network, pairs, tokens=self.tokens)) for pairs in shares]
         self.sums = Sums(len(self.lessons.tasks)) if len(self.lessons.tasks) > 1 else None
         try:
             with self._chance(step), self.processes.together():
@@ -232,7 +232,7 @@ class _Run:
         self.optimizer.zero_grad()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        fewer = smaller(shares, tokens=self.tokens)
+        fewer = smaller(self.network, shares, tokens=self.tokens)
         self.tell(
             f"memory ran out in {during}: it is done again with {fewer:,} tokens at once instead of {self.tokens:,}, "
             "and so is all that follows"

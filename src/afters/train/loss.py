@@ -22,11 +22,17 @@ from afters.model.parallel import ALONE, Processes
 from afters.model.shards import SHORT
 
 
-def micro_batches(pairs: Sequence[Pair], *, tokens: int) -> Iterator[list[Pair]]:
-    """Cut an optimizer step into batches of at most `tokens` padded tokens."""
-    lengths = [Lengths(len(pair.prompt), len(pair.answer)) for pair in pairs]
+def micro_batches(network: Network, pairs: Sequence[Pair], *, tokens: int) -> Iterator[list[Pair]]:
+    """Cut an optimizer step into batches of at most `tokens` tokens, as the network pads them."""
+    lengths = [Lengths(*padded_lengths(network, pair)) for pair in pairs]
     for batch in by_budget(lengths, tokens=tokens):
         yield [pairs[row] for row in batch]
+
+
+def padded_lengths(network: Network, pair: Pair) -> tuple[int, int]:
+    """Return how long prompt and answer of a row are at the least, once the network has padded them."""
+    prompt, answer = network.multiples
+    return -(-len(pair.prompt) // prompt) * prompt, -(-len(pair.answer) // answer) * answer
 
 
 def label_tokens(pairs: Sequence[Pair]) -> int:
@@ -59,7 +65,7 @@ def backward(
     """
     total = label_tokens(pairs) if total is None else total
     loss = 0.0
-    own = [*micro_batches(pairs, tokens=tokens)]
+    own = [*micro_batches(network, pairs, tokens=tokens)]
     for batch in [*own, *[SHORT] * (passes - len(own))]:
         before_each()
         divisor = math.inf if batch is SHORT else total  # an idle one weighs nothing
@@ -111,7 +117,7 @@ def mean_loss(
     taught = network.module.training
     network.module.eval()
     losses = []
-    for batch in list(micro_batches(pairs, tokens=tokens))[processes.rank :: processes.count]:
+    for batch in list(micro_batches(network, pairs, tokens=tokens))[processes.rank :: processes.count]:
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
             losses.append(network.token_losses(batch).sum().item())
     network.module.train(taught)

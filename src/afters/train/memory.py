@@ -25,7 +25,7 @@ from afters.model.head import LOGITS_AT_ONCE
 from afters.model.load import Precision
 from afters.model.network import Network, Pair
 from afters.train.lessons import Lessons, heaviest
-from afters.train.loss import arithmetic, micro_batches
+from afters.train.loss import arithmetic, micro_batches, padded_lengths
 
 LENGTHS = ((32, 32), (64, 32), (96, 32), (32, 64), (64, 64), (32, 96))
 """Of prompt and answer, in the passes that are looked at: six, for the six terms of a polynomial of degree two.
@@ -96,7 +96,7 @@ def plan(
     kept, device = _Kept(network, precision), next(module.parameters()).device.type
     vocabulary = module.get_output_embeddings().weight.shape[0]  # type: ignore[operator]
     widest = max(
-        (batch for step in heaviest(lessons, rows=rows) for batch in micro_batches(step, tokens=tokens)),
+        (batch for step in heaviest(lessons, rows=rows) for batch in micro_batches(network, step, tokens=tokens)),
         key=lambda batch: kept.bytes_for(batch) + head_bytes(_labels(batch), vocabulary=vocabulary),
     )
     activations, head = int(kept.bytes_for(widest)), head_bytes(_labels(widest), vocabulary=vocabulary)
@@ -143,8 +143,8 @@ class _Kept:
 
     def bytes_for(self, batch: Sequence[Pair]) -> float:
         """Return the bytes that stay for the backward pass, the logits apart."""
-        longest = max(len(pair.prompt) for pair in batch), max(len(pair.answer) for pair in batch)
-        terms = _terms(*(-(-one // of) * of for one, of in zip(longest, self._network.multiples, strict=True)))
+        prompts, answers = zip(*(padded_lengths(self._network, pair) for pair in batch), strict=True)
+        terms = _terms(max(prompts), max(answers))
         return max(0.0, float(terms @ (len(batch) * self._per_row + self._fixed)))
 
     def _look(self, rows: int, prompt: int, answer: int) -> int:

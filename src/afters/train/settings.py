@@ -157,3 +157,5 @@ class TrainSettings(BaseModel):
             yield 'betas only with optimizer = "adamw" (Adafactor has a decay of its own): remove them'
         if self.optimizer == "adafactor" and self.scale_parameter:
             yield 'scale_parameter only with optimizer = "adamw" (Adafactor always does so): remove it'
+        if self.optimizer == "adafactor" and self.l2_sp:
+            yield 'l2_sp only with optimizer = "adamw" (Adafactor scales its rate where this cannot see it): remove it'

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from afters.errors import SettingsError
-from afters.model.network import Pair
-from afters.train.loss import micro_batches
+from afters.model.network import Network, Pair
+from afters.train.loss import micro_batches, padded_lengths
 
 SAID = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
 """What PyTorch's allocators write into a RuntimeError that has no type of its own."""
@@ -21,16 +21,16 @@ def is_shortage(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in SAID)
 
 
-def smaller(shares: Sequence[Sequence[Pair]], *, tokens: int) -> int:
+def smaller(network: Network, shares: Sequence[Sequence[Pair]], *, tokens: int) -> int:
     """Return a token budget of half of what the widest micro-batch of several rows took, of all processes' shares.
 
     Raises:
         SettingsError: every micro-batch is one row already.
     """
-    batches = [batch for pairs in shares for batch in micro_batches(pairs, tokens=tokens)]
-    several = [padded_tokens(batch) for batch in batches if len(batch) > 1]
+    batches = [batch for pairs in shares for batch in micro_batches(network, pairs, tokens=tokens)]
+    several = [padded_tokens(network, batch) for batch in batches if len(batch) > 1]
     if not several:
-        longest = max(padded_tokens(batch) for batch in batches)
+        longest = max(len(pair.prompt) + len(pair.answer) for [pair] in batches)
         raise SettingsError(
             f"a single row of {longest:,} tokens does not fit into memory",
             where="[train]",
@@ -50,6 +50,7 @@ def in_shards(tokens: int) -> SettingsError:
     )
 
 
-def padded_tokens(batch: Sequence[Pair]) -> int:
+def padded_tokens(network: Network, batch: Sequence[Pair]) -> int:
     """Return how many tokens a micro-batch is computed on, padding included."""
-    return len(batch) * (max(len(pair.prompt) for pair in batch) + max(len(pair.answer) for pair in batch))
+    lengths = [padded_lengths(network, pair) for pair in batch]
+    return len(batch) * (max(prompt for prompt, _ in lengths) + max(answer for _, answer in lengths))

@@ -41,12 +41,12 @@ def stages(told: Told) -> Section:
 
 
 def _matrix(found: Staged) -> Table:
-    names = ["the base", *(f"after {task}" for task in found.tasks[: found.taught])]
+    """Return a line for each task, since tasks are many and stages few."""
+    columns = ("Task", "Score", "The base", *(f"After {task}" for task in found.tasks[: found.taught]))
     rows = tuple(
-        (Cell(name), *(_score(found, stage, task) for task, _ in enumerate(found.tasks)))
-        for stage, name in enumerate(names)
+        (Cell(name), Cell(score), *(_score(found, stage, task) for stage in range(found.taught + 1)))
+        for task, (name, score) in enumerate(zip(found.tasks, found.metrics, strict=True))
     )
-    columns = ("", *(f"{task}, {score}" for task, score in zip(found.tasks, found.metrics, strict=True)))
     return Table("Each task's score after each stage, on a scale from 0 to 1; its own stage in bold", columns, rows)
 
 

@@ -38,6 +38,14 @@ def listening() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def as_long_as_they_are() -> Iterator[None]:
+    """Rows of ten tokens, padded to multiples of 32, would each be a micro-batch of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("afters.model.seq2seq.MULTIPLES", (1, 1))
+        yield
+
+
 def terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -75,6 +75,12 @@ def tickets(folder: Path, *, base: Path) -> Path:
     return folder / "study.toml"
 
 
+def write_colours(folder: Path, *, rows: int) -> None:
+    """Write so many things and their colours, red and blue by turns."""
+    lines = [{"thing": f"thing {number}", "colour": ("red", "blue")[number % 2]} for number in range(rows)]
+    (folder / "colours.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
 def tasks_of(folder: Path, sizes: Mapping[str, int]) -> list[dict[str, Any]]:
     """Write the rows of tasks with so many teaching rows each, and return what a study says of them."""
     tasks = []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tickets import Killed, Killer, Listener, tickets
+from tickets import Killed, Killer, Listener, tickets, write_colours
 from tiny_models import Tiny
 
 from afters.compare.kept import Kept
@@ -36,8 +36,7 @@ margin = 0.1
 def folder(tmp_path: Path, tiny: Tiny) -> Path:
     file = tickets(tmp_path, base=tiny("t5"))
     file.write_text(file.read_text().replace("[keep]\ntasks = []\n", '[keep]\ntexts = ["notes.txt"]\n' + OWN))
-    rows = [{"thing": f"thing {number}", "colour": ("red", "blue")[number % 2]} for number in range(30)]
-    (tmp_path / "colours.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_colours(tmp_path, rows=30)
     paragraphs = [f"Note {number}. " + "The boat came in late and nobody was there. " * 6 for number in range(12)]
     (tmp_path / "notes.txt").write_text("\n\n".join([*paragraphs, "Too short."]))
     return tmp_path

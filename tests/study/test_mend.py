@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tickets import Killed, Killer, tickets
+from tickets import Killed, Killer, tickets, write_colours
 from tiny_models import Tiny
 from transformers import AutoModelForCausalLM
 
@@ -48,8 +48,7 @@ TASKS = ("tickets", "colours")
 def folder(tmp_path: Path, tiny: Tiny) -> Path:
     file = tickets(tmp_path, base=tiny("t5"))
     file.write_text(file.read_text().replace("[keep]\ntasks = []\n", OWN))
-    rows = [{"thing": f"thing {number}", "colour": ("red", "blue")[number % 2]} for number in range(90)]
-    (tmp_path / "colours.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_colours(tmp_path, rows=90)
     return tmp_path
 
 

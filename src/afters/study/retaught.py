@@ -58,8 +58,8 @@ def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
         return _in_its_own_words(work, task, rows, base)
 
     every = [
-        *(_among_others(work, f"{REPLAY}-{share:g}", share, replayed, _as_it_stands) for share in mend.replay),
-        *(_among_others(work, f"{REHEARSAL}-{share:g}", share, rehearsed, in_its_own_words) for share in mend.rehearse),
+        *(_among_others(work, _named(REPLAY, share), share, replayed, _as_it_stands) for share in mend.replay),
+        *(_among_others(work, _named(REHEARSAL, share), share, rehearsed, in_its_own_words) for share in mend.rehearse),
         *(_held_back(work, strength) for strength in mend.l2_sp),
     ]
     return tuple(every)
@@ -69,7 +69,11 @@ def names(work: Work) -> tuple[str, ...]:
     """Return the names of all of them, in order."""
     mend = work.study.mend
     every = ((REPLAY, mend.replay), (REHEARSAL, mend.rehearse), (L2_SP, mend.l2_sp))
-    return tuple(f"{kind}-{strength:g}" for kind, strengths in every for strength in strengths)
+    return tuple(_named(kind, strength) for kind, strengths in every for strength in strengths)
+
+
+def _named(kind: str, strength: float) -> str:
+    return f"{kind}-{strength:g}"
 
 
 def _among_others(work: Work, name: str, share: float, tasks: Sequence[TaskAtHand], rehearse: Rehearse) -> Work:
@@ -158,7 +162,7 @@ def _open(example: Example) -> Example:
 
 def _held_back(work: Work, strength: float) -> Work:
     """Return the work that teaches the same, and pulls the weights back to the base's as it goes."""
-    name = f"{L2_SP}-{strength:g}"
+    name = _named(L2_SP, strength)
     train = work.study.train.model_copy(update={"l2_sp": strength})
     study = work.study.model_copy(update={"train": train})
     return replace(work, study=study, folder=work.folder.other(name), other=name)

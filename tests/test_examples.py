@@ -55,7 +55,7 @@ def test_the_example_of_forgetting_runs_on_the_demos_chats_and_the_probes(tmp_pa
     few = (*SMALL[:-1], *limits, "keep.tasks=['topic']", "mend.interpolate=[0.5]", "mend.replay=[0.2]")
     told = run(read_study(HOUSE / "examples" / "forgetting.toml", changes=few), out=tmp_path / "run", folder=tmp_path)
     assert [one.task for one in told.kept] == ["probe topic"] and told.kept[0].comparison.before_value > 0.5
-    assert {one.kind for one in told.cures} == {"plain", "checkpoint", "replay", "interpolation"}
+    assert {one.kind for one in told.cures} == {"plain", "checkpoint", "replay", "kl", "interpolation"}
 
 
 def test_the_example_of_two_stages_runs_on_rows_of_samsums_shape(tmp_path: Path) -> None:

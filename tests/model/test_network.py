@@ -10,6 +10,8 @@ import pytest
 import torch
 from tiny_models import ENCODER_DECODERS, FAMILIES, Kind, Tiny, untouched
 from torch import Tensor
+from torch.distributions import Categorical, kl_divergence
+from torch.nn import functional
 
 from afters.model import head
 from afters.model.adapters import wrap
@@ -350,10 +352,80 @@ def test_costs_are_never_less_exact_than_fp32() -> None:
     logits = torch.tensor([[1.0, 2.0, 3.0]])
     expected = torch.log(torch.exp(logits).sum()) - 3.0
     for dtype in (torch.bfloat16, torch.float32):
-        found = head._costs(logits.to(dtype), torch.tensor([2]), 0.0)
+        found = functional.cross_entropy(head._wide(logits.to(dtype)), torch.tensor([2]))
         assert found.dtype == torch.float32
-        torch.testing.assert_close(found, expected.reshape(1))
-    assert head._costs(logits.double(), torch.tensor([2]), 0.0).dtype == torch.float64
+        torch.testing.assert_close(found, expected)
+    assert head._wide(logits.double()).dtype == torch.float64
+
+
+def moved(loaded: Loaded) -> Loaded:
+    """The same network with other weights."""
+    chance = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for weight in loaded.network.module.parameters():
+            weight.mul_(1 + 0.3 * torch.randn(weight.shape, generator=chance))
+    return loaded
+
+
+def logits_of(loaded: Loaded, pair: Pair) -> Tensor:
+    """transformers' own logits where a row's answer is told, (answer tokens, vocabulary)."""
+    module: Any = loaded.network.module
+    prompt, answer = torch.tensor([pair.prompt]), torch.tensor([pair.answer])
+    if module.config.is_encoder_decoder:
+        start = torch.tensor([[module.config.decoder_start_token_id]])
+        told: Tensor = module(input_ids=prompt, decoder_input_ids=torch.cat([start, answer[:, :-1]], 1)).logits
+        return told[0]
+    told = module(input_ids=torch.cat([prompt, answer], 1)).logits
+    return told[0, len(pair.prompt) - 1 : -1]
+
+
+@pytest.mark.parametrize("at_once", [2**23, 1_000])
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_the_divergence_from_a_base_and_its_gradient_are_torchs_own(
+    tiny: Tiny, kind: Kind, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oracle is torch.distributions, on transformers' logits of one row after the other."""
+    monkeypatch.setattr(head, "LOGITS_AT_ONCE", at_once)
+    base, loaded = (load(tiny(kind), precision="fp32", for_training=True) for _ in range(2))
+    for one in (base, moved(loaded)):
+        calm(one)
+    pairs = rows(loaded)
+    found = loaded.network.divergences(pairs, base.network.expected(pairs))
+    found.sum().backward()  # type: ignore[no-untyped-call]
+    own = gradient(loaded)
+    divergences = []
+    for pair in pairs:
+        with torch.no_grad():
+            expected = Categorical(logits=logits_of(base, pair))
+        divergences.append(kl_divergence(expected, Categorical(logits=logits_of(loaded, pair))))
+    oracle = torch.cat(divergences)
+    torch.testing.assert_close(found, oracle, rtol=1e-3, atol=1e-6)
+    oracle.sum().backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(own, gradient(loaded), rtol=1e-3, atol=1e-5)
+    assert all(weight.grad is None for weight in base.network.module.parameters())
+
+
+def test_a_head_that_does_more_is_held_to_the_base_all_the_same(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    base, loaded = (load(tiny("gemma2"), precision="fp32", for_training=True) for _ in range(2))
+    moved(loaded)
+    pairs = rows(loaded)
+    known = loaded.network.divergences(pairs, base.network.expected(pairs))
+    for network in (base.network, loaded.network):
+        monkeypatch.setitem(head._is_all, network.module, False)
+    torch.testing.assert_close(loaded.network.divergences(pairs, base.network.expected(pairs)), known)
+
+
+def test_a_step_teaches_tokens_and_what_the_base_expects_side_by_side(tiny: Tiny) -> None:
+    base, loaded = (load(tiny("t5"), precision="fp32", for_training=True) for _ in range(2))
+    pairs = rows(moved(loaded))
+    hard, soft = pairs[:5], [pair._replace(soft=True) for pair in pairs[5:]]
+    mixed = [soft[0], *hard, *soft[1:]]
+    loss = backward(loaded.network, mixed, tokens=ONE_BATCH, precision="fp32", base=base.network)
+    found = gradient(loaded)
+    told = torch.cat([loaded.network.token_losses(hard), loaded.network.divergences(soft, base.network.expected(soft))])
+    told.mean().backward()  # type: ignore[no-untyped-call]
+    assert loss == pytest.approx(told.mean().item(), rel=1e-5)
+    torch.testing.assert_close(found, gradient(loaded), rtol=1e-4, atol=1e-6)
 
 
 def test_rows_are_padded_on_the_side_that_is_asked() -> None:

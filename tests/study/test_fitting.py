@@ -93,7 +93,7 @@ def test_dropped_rows_are_counted_with_their_reason_and_the_others_are_taught(ti
 def test_cut_rows_are_shortened_in_the_named_column_and_keep_their_answers(tiny: Tiny, folder: Path) -> None:
     write(folder, train=[*PLAIN, LONG], answers={12: "no, it came"})
     task, prompter = fit(tiny, "llama", folder, cut="message")
-    prompt, answer, _ = task.pairs[12]
+    prompt, answer, *_ = task.pairs[12]
     assert len(prompt) <= 60 and prompter.text(prompt).endswith("Yes or no?")
     assert answer == prompter.answer("no, it came")
     assert task.account["cut"] == {

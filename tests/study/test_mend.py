@@ -150,6 +150,19 @@ def test_what_the_base_said_is_kept_and_not_asked_again(folder: Path, monkeypatc
     assert [one.strength for one in told.cures if one.kind == "rehearsal"] == [0.1, 0.2]
 
 
+def test_held_to_the_base_a_kept_task_moves_less_than_taught_its_right_answers(folder: Path) -> None:
+    changes = ["mend.interpolate=[]", "mend.replay=[0.5]", "mend.kl=[0.5]", "train.learning_rate=0.02"]
+    told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder)
+    assert [one.name for one in told.cures if one.kind == "kl"] == ["kl-0.5"]
+    replayed, held = (RunFolder(folder / f"run/others/{name}").steps() for name in ("replay-0.5", "kl-0.5"))
+    assert [step["tasks"].keys() for step in held] == [step["tasks"].keys() for step in replayed], "the same rows"
+    divergences, losses = (
+        [step["tasks"]["colours"]["loss"] for step in steps if "colours" in step["tasks"]] for steps in (held, replayed)
+    )
+    assert divergences[0] < 0.2 < 1 < losses[0], "but for dropout, it expects at first what the base does"
+    assert divergences[0] != divergences[-1] < 0.5
+
+
 def test_a_replayed_task_has_no_say_in_which_checkpoint_is_best(folder: Path) -> None:
     run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
     steps = RunFolder(folder / "run/others/replay-0.25").steps()
@@ -194,11 +207,12 @@ def test_what_cannot_be_mended_is_refused(folder: Path, changes: list[str], said
         read_study(folder / "study.toml", changes=changes)
 
 
-def test_without_rows_to_rehearse_there_is_no_replay(folder: Path) -> None:
+@pytest.mark.parametrize("how", ["replay", "rehearse", "kl"])
+def test_without_rows_to_rehearse_there_is_no_replay(folder: Path, how: str) -> None:
     file = folder / "study.toml"
     file.write_text(file.read_text().replace('source = "colours.jsonl"', 'test = "colours.jsonl"'))
-    with pytest.raises(SettingsError, match="there is nothing to replay"):
-        run(read_study(file), out=folder / "run", folder=folder)
+    with pytest.raises(SettingsError, match=rf"\[mend\] {how}: there is nothing to replay"):
+        run(read_study(file, changes=["mend.replay=[]", f"mend.{how}=[0.25]"]), out=folder / "run", folder=folder)
 
 
 def test_several_processes_do_not_rehearse_what_only_one_of_them_was_told(

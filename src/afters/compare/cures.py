@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from afters.compare.rows import Difference
 
-CureKind = Literal["plain", "checkpoint", "replay", "rehearsal", "l2_sp", "interpolation", "strength"]
+CureKind = Literal["plain", "checkpoint", "replay", "rehearsal", "kl", "l2_sp", "interpolation", "strength"]
 """The run's own model; what it was on the way there; taught with rows of what must not be lost; with the base's own
 answers to them; pulled back to the base; weights between the base's and the tuned ones; the tuned adapter, weakened."""
 
@@ -24,8 +24,8 @@ class Cure:
     name: str
     kind: CureKind
     strength: float
-    """Of replay and rehearsal: the share of the taught tokens. Of L2-SP: as the study gives it. Else: the share of the
-    way from the base, in weights or in steps."""
+    """Of replay, rehearsal and KL: the share of the taught tokens. Of L2-SP: as the study gives it. Else: the share of
+    the way from the base, in weights or in steps."""
     learned: Difference
     """Its gain over the base in the first task's primary score; more is better."""
     share: Difference

@@ -4,13 +4,14 @@ Most positions of a batch carry no label, and the head is most of a small model'
 head keep only the chosen rows, so every architecture's own forward still runs.
 
 For losses, the chosen rows are scored a few at a time, and their gradients are computed in the same pass: logits of
-all rows never exist together. What an architecture does after its head (a bias, a soft cap) is known for those that
-do something; whether that is all is tried once for every model, on two tokens, and one that does more is scored whole.
+all rows never exist together, neither the network's nor those of another that it is held to. What an architecture does
+after its head (a bias, a soft cap) is known for those that do something; whether that is all is tried once for every
+model, on two tokens, and one that does more is scored whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,25 @@ class _Head:
         return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a network expects at some places: distributions over the vocabulary, computed where they are asked for."""
+
+    _hidden: Tensor
+    """(kept, width); where the head cannot be told apart, logits."""
+    _logits: Callable[[Tensor], Tensor]
+
+    def divergences(self, logits: Tensor, rows: slice) -> Tensor:
+        """Return the forward KL divergence to the distributions of `logits` at these places, in nats, (rows,)."""
+        with torch.no_grad():
+            expected = functional.log_softmax(_wide(self._logits(self._hidden[rows])), dim=-1)
+        found = functional.log_softmax(_wide(logits), dim=-1)
+        return functional.kl_div(found, expected, reduction="none", log_target=True).sum(dim=-1)
+
+
+Costs = Callable[[Tensor, slice], Tensor]
+"""Makes of the logits of some of the chosen rows, and which they are, what each costs."""
+
 _is_all: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 """Whether a network does with its last hidden states what its `_Head` does."""
 
@@ -78,12 +98,44 @@ def losses_at(network: Any, keep: Tensor, tokens: Tensor, *, smoothing: float = 
         smoothing: label smoothing, the share of a target that is spread over the vocabulary (arXiv:1512.00567).
         inputs: what `network` is called with.
     """
+
+    def costs(logits: Tensor, rows: slice) -> Tensor:
+        return functional.cross_entropy(_wide(logits), tokens[rows], reduction="none", label_smoothing=smoothing)
+
+    return _costs_at(network, keep, costs, inputs)
+
+
+def divergences_at(network: Any, keep: Tensor, expected: Expected, **inputs: Any) -> Tensor:
+    """Return the forward KL divergence from what another expects at each place in nats, (kept,), in fp32 at least."""
+    return _costs_at(network, keep, expected.divergences, inputs)
+
+
+@torch.no_grad()
+def expected_at(network: Any, keep: Tensor, **inputs: Any) -> Expected:
+    """Return what `network` expects at the places `keep`, as `losses_at` takes it; it is as its module stands."""
+    head, found = _last(network, keep, inputs)
+    return Expected(found, head or (lambda logits: logits))
+
+
+def _costs_at(network: Any, keep: Tensor, costs: Costs, inputs: Mapping[str, Any]) -> Tensor:
+    head, found = _last(network, keep, inputs)
+    if head is None:
+        return costs(found, slice(None))
+    if not torch.is_grad_enabled():
+        return torch.cat([costs(head(found[rows]), rows) for rows in _parts(found, head)])
+    learning = [weight for weight in head.layer.parameters() if weight.requires_grad]
+    losses: Tensor = _Losses.apply(found, costs, head, *learning)  # type: ignore[no-untyped-call]
+    return losses
+
+
+def _last(network: Any, keep: Tensor, inputs: Mapping[str, Any]) -> tuple[_Head | None, Tensor]:
+    """Return the head and the last hidden states at the chosen rows, (kept, width); or None and their logits."""
     head = _Head.of(network)
     if network not in _is_all:
         _is_all[network] = _tried(network, head)
     if not _is_all[network]:
         with head_only_at(network, keep):
-            return _costs(network(**inputs).logits, tokens, smoothing)
+            return None, network(**inputs).logits
     rows, told = _flat(keep), list[Tensor]()
 
     def catch(hidden: Tensor) -> Tensor:
@@ -93,12 +145,8 @@ def losses_at(network: Any, keep: Tensor, tokens: Tensor, *, smoothing: float = 
 
     with _before_head(network, catch):
         network(**inputs)
-    [hidden] = told  # (kept, width)
-    if not torch.is_grad_enabled():
-        return torch.cat([_costs(head(part), at, smoothing) for part, at in _parts(hidden, tokens, head)])
-    learning = [weight for weight in head.layer.parameters() if weight.requires_grad]
-    losses: Tensor = _Losses.apply(hidden, tokens, smoothing, head, *learning)  # type: ignore[no-untyped-call]
-    return losses
+    [hidden] = told
+    return head, hidden
 
 
 @torch.no_grad()
@@ -127,12 +175,10 @@ class _Losses(torch.autograd.Function):
     """Losses row by row, with the gradient of their sum already computed: backward most often only scales it."""
 
     @staticmethod
-    def forward(
-        context: Any, hidden: Tensor, tokens: Tensor, smoothing: float, head: _Head, *learning: Tensor
-    ) -> Tensor:
-        context.again = (tokens, smoothing, head, learning)
+    def forward(context: Any, hidden: Tensor, costs: Costs, head: _Head, *learning: Tensor) -> Tensor:
+        context.again = (costs, head, learning)
         context.hidden = hidden.detach()
-        losses, *context.gradients = _with_gradients(context.hidden, tokens, smoothing, head, learning, None)
+        losses, *context.gradients = _with_gradients(context.hidden, costs, head, learning, None)
         return losses
 
     @staticmethod
@@ -141,42 +187,39 @@ class _Losses(torch.autograd.Function):
         if bool((weights == weights[0]).all()):
             made = [weights[0] * one for one in context.gradients]
         else:
-            tokens, smoothing, head, learning = context.again
-            _, *made = _with_gradients(context.hidden, tokens, smoothing, head, learning, weights)
-        return made[0], None, None, None, *made[1:]
+            costs, head, learning = context.again
+            _, *made = _with_gradients(context.hidden, costs, head, learning, weights)
+        return made[0], None, None, *made[1:]
 
 
 def _with_gradients(
-    hidden: Tensor, tokens: Tensor, smoothing: float, head: _Head, learning: Sequence[Tensor], weights: Tensor | None
+    hidden: Tensor, costs: Costs, head: _Head, learning: Sequence[Tensor], weights: Tensor | None
 ) -> list[Tensor]:
     """Return the losses, and the gradients of their weighted sum for `hidden` and for each of `learning`."""
     losses, of_hidden, sums = [], [], [torch.zeros_like(weight) for weight in learning]
-    done = 0
-    for part, at in _parts(hidden, tokens, head):
+    for rows in _parts(hidden, head):
         with torch.enable_grad():
-            rows = part.detach().requires_grad_()
-            costs = _costs(head(rows), at, smoothing)
-            total = costs.sum() if weights is None else (costs * weights[done : done + len(at)]).sum()
-        of_rows, *of_learning = torch.autograd.grad(total, [rows, *learning])
-        losses.append(costs.detach())
+            part = hidden[rows].detach().requires_grad_()
+            cost = costs(head(part), rows)
+            total = cost.sum() if weights is None else (cost * weights[rows]).sum()
+        of_rows, *of_learning = torch.autograd.grad(total, [part, *learning])
+        losses.append(cost.detach())
         of_hidden.append(of_rows)
         for kept, new in zip(sums, of_learning, strict=True):
             kept.add_(new)
-        done += len(at)
     return [torch.cat(losses), torch.cat(of_hidden), *sums]
 
 
-def _parts(hidden: Tensor, tokens: Tensor, head: _Head) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield so many rows at once that their logits are few enough."""
-    vocabulary = head.layer.weight.shape[0]
-    rows = max(1, LOGITS_AT_ONCE // int(vocabulary))
-    yield from zip(torch.split(hidden, rows), torch.split(tokens, rows), strict=True)
+def _parts(hidden: Tensor, head: _Head) -> Iterator[slice]:
+    """Yield so many rows at once that their logits are few enough; of no rows, none of them once."""
+    at_once = max(1, LOGITS_AT_ONCE // int(head.layer.weight.shape[0]))
+    for first in range(0, max(1, len(hidden)), at_once):
+        yield slice(first, first + at_once)
 
 
-def _costs(logits: Tensor, tokens: Tensor, smoothing: float) -> Tensor:
-    """Return each token's negative log-likelihood, in fp32 at least whatever the logits are in."""
-    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return functional.cross_entropy(wide, tokens, reduction="none", label_smoothing=smoothing)
+def _wide(logits: Tensor) -> Tensor:
+    """Return logits in fp32 at least, whatever they are in."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _flat(keep: Tensor) -> Tensor:

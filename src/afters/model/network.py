@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from afters.model.head import Expected
+
 Ids = Sequence[int]
 
 
@@ -20,6 +22,8 @@ class Pair(NamedTuple):
     answer: Ids
     task: int = 0
     """Which of several tasks taught together it is of."""
+    soft: bool = False
+    """Taught is what the base expects at each token of the answer, not the token itself."""
 
 
 class Network(Protocol):
@@ -38,6 +42,14 @@ class Network(Protocol):
 
         With label smoothing, that share of each target is spread over the vocabulary.
         """
+        ...
+
+    def divergences(self, pairs: Sequence[Pair], expected: Expected) -> Tensor:
+        """Return the forward KL divergence from what another expects at every answer token, in order."""
+        ...
+
+    def expected(self, pairs: Sequence[Pair]) -> Expected:
+        """Return what it expects at every answer token; nothing is learnt from that."""
         ...
 
     def begin(self, prompts: Sequence[Ids]) -> Begun:

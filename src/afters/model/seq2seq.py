@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from afters.model.head import losses_at
+from afters.model.head import Expected, divergences_at, expected_at, losses_at
 from afters.model.network import Begun, Ids, Pair, but_the_first, padded
 
 MULTIPLES = 32, 8
@@ -36,23 +36,35 @@ class Seq2Seq:
 
     def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
         """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
+        keep, tokens, inputs = self._inputs(pairs)
+        return losses_at(self.module, keep, tokens, smoothing=smoothing, **inputs)
+
+    def divergences(self, pairs: Sequence[Pair], expected: Expected) -> Tensor:
+        """Return the forward KL divergence from what another expects at every answer token, in order."""
+        keep, _, inputs = self._inputs(pairs)
+        return divergences_at(self.module, keep, expected, **inputs)
+
+    def expected(self, pairs: Sequence[Pair]) -> Expected:
+        """Return what it expects at every answer token."""
+        keep, _, inputs = self._inputs(pairs)
+        return expected_at(self.module, keep, **inputs)
+
+    def _inputs(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        """Return where answer tokens are told, (rows, longest), which they are, and what the module is called with."""
         device = self.module.device
         prompts, answers = self.multiples
         source, source_mask = padded([pair.prompt for pair in pairs], pad=self.pad, device=device, multiple=prompts)
         target, target_mask = padded([pair.answer for pair in pairs], pad=self.pad, device=device, multiple=answers)
         start = torch.full_like(target[:, :1], self._start)
         keep = target_mask.bool()
-        return losses_at(
-            self.module,
-            keep,
-            target[keep],
-            smoothing=smoothing,
-            input_ids=source,
-            attention_mask=source_mask,
-            decoder_input_ids=torch.cat([start, target[:, :-1]], dim=1),
-            decoder_attention_mask=target_mask,
-            use_cache=False,
-        )
+        inputs = {
+            "input_ids": source,
+            "attention_mask": source_mask,
+            "decoder_input_ids": torch.cat([start, target[:, :-1]], dim=1),
+            "decoder_attention_mask": target_mask,
+            "use_cache": False,
+        }
+        return keep, target[keep], inputs
 
     def begin(self, prompts: Sequence[Ids]) -> Begun:
         """Read the prompts, each once however many answers follow."""

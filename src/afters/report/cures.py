@@ -67,6 +67,8 @@ def said(cure: Cure) -> str:
             return f"{share} replay"
         case "rehearsal":
             return f"{share} of its own words"
+        case "kl":
+            return f"{share} held to the base"
         case "l2_sp":
             return f"L2-SP of {cure.strength:g}"
         case "interpolation":

@@ -34,6 +34,7 @@ BETWEEN, STEP = "between", "step"
 KINDS: Final[Mapping[str, CureKind]] = {
     retaught.REPLAY: "replay",
     retaught.REHEARSAL: "rehearsal",
+    retaught.KL: "kl",
     retaught.L2_SP: "l2_sp",
     STEP: "checkpoint",
 }

@@ -59,13 +59,15 @@ class Mixed:
         shots = int(self._counts(np.array([place]))[0])
         if shots:
             return self._with_shots(task, row, place, count=shots)
-        return self._tasks[task].pairs[row]._replace(task=task)
+        return self._tasks[task].pairs[row]._replace(task=task, soft=self._tasks[task].soft)
 
     def _with_shots(self, task: int, row: int, place: int, *, count: int) -> Pair:
         taught = self._tasks[task].train
         drawn = stream(self._seed, "shots", place).integers(len(taught), size=count + SPARE).tolist()
         example = taught.with_solved(row, [*dict.fromkeys(drawn)], count=count)
-        return Pair(self._prompter.prompt(example).ids, self._tasks[task].pairs[row].answer, task)
+        return Pair(
+            self._prompter.prompt(example).ids, self._tasks[task].pairs[row].answer, task, self._tasks[task].soft
+        )
 
     def _counts(self, places: Places) -> NDArray[np.int64]:
         """Return how many shots stand at each place, (places,)."""

@@ -23,6 +23,7 @@ from afters.train.lessons import Pairs
 
 REPLAY: Final = "replay"
 REHEARSAL: Final = "rehearsal"
+KL: Final = "kl"
 L2_SP: Final = "l2sp"
 """What the names of the folders begin with; a dash and the number that the study gives follow."""
 
@@ -39,13 +40,14 @@ def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
     """
     mend, replayed = work.study.mend, [task for task in work.kept if len(task.train)]
     rehearsed = [task for task in replayed if task.asks]
-    if (mend.replay and not replayed) or (mend.rehearse and not rehearsed):
-        raise SettingsError(
-            "there is nothing to replay",
-            where="[mend] replay" if mend.replay else "[mend] rehearse",
-            expected="a kept task with rows to teach",
-            hint="Give a [[keep.task]] a `train` file, or watch over the probes that ship.",
-        )
+    for name, tasks in (("replay", replayed), ("kl", replayed), ("rehearse", rehearsed)):
+        if getattr(mend, name) and not tasks:
+            raise SettingsError(
+                "there is nothing to replay",
+                where=f"[mend] {name}",
+                expected="a kept task with rows to teach",
+                hint="Give a [[keep.task]] a `train` file, or watch over the probes that ship.",
+            )
     if mend.rehearse and work.processes.count > 1:
         raise SettingsError(
             "what the base says is asked by one process",
@@ -60,6 +62,7 @@ def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
     every = [
         *(_among_others(work, _named(REPLAY, share), share, replayed, _as_it_stands) for share in mend.replay),
         *(_among_others(work, _named(REHEARSAL, share), share, rehearsed, in_its_own_words) for share in mend.rehearse),
+        *(_among_others(work, _named(KL, share), share, replayed, _as_the_base_expects) for share in mend.kl),
         *(_held_back(work, strength) for strength in mend.l2_sp),
     ]
     return tuple(every)
@@ -68,7 +71,7 @@ def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
 def names(work: Work) -> tuple[str, ...]:
     """Return the names of all of them, in order."""
     mend = work.study.mend
-    every = ((REPLAY, mend.replay), (REHEARSAL, mend.rehearse), (L2_SP, mend.l2_sp))
+    every = ((REPLAY, mend.replay), (REHEARSAL, mend.rehearse), (KL, mend.kl), (L2_SP, mend.l2_sp))
     return tuple(_named(kind, strength) for kind, strengths in every for strength in strengths)
 
 
@@ -95,6 +98,12 @@ def _tokens(task: TaskAtHand) -> float:
 
 def _as_it_stands(task: TaskAtHand, rows: int) -> TaskAtHand:
     return _taught(task, task.train, task.pairs, rows=rows)
+
+
+def _as_the_base_expects(task: TaskAtHand, rows: int) -> TaskAtHand:
+    taught = _as_it_stands(task, rows)
+    taught.soft = True
+    return taught
 
 
 def _taught(task: TaskAtHand, train: Dataset, pairs: Pairs, *, rows: int) -> TaskAtHand:

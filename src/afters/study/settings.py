@@ -182,6 +182,8 @@ class MendSettings(BaseModel):
     """Taught anew with rows of the kept tasks among the others: their share of the taught tokens."""
     rehearse: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """The same with the base's own answers to those rows, where the right ones are not known."""
+    kl: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """The same, held to what the base expects at each token of the right answers (forward KL divergence)."""
     l2_sp: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Taught anew and pulled back to the base's weights, so strongly; as [train] l2_sp."""
     interpolate: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
@@ -190,7 +192,7 @@ class MendSettings(BaseModel):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is tried."""
-        return not any((self.replay, self.rehearse, self.l2_sp, self.interpolate))
+        return not any((self.replay, self.rehearse, self.kl, self.l2_sp, self.interpolate))
 
 
 USUAL_CURES = ("mend.replay=[0.05]", "mend.interpolate=[0.4, 0.6, 0.8, 0.9]")

@@ -19,7 +19,7 @@ from afters.model import files
 from afters.model.answering import Answerer
 from afters.model.frozen import count, freeze
 from afters.model.load import Loaded, load, skeleton
-from afters.model.network import Pair
+from afters.model.network import Network, Pair
 from afters.model.quantised import check_device
 from afters.model.recompute import recompute
 from afters.model.shards import gathered, pour, shard
@@ -53,6 +53,7 @@ def training_key(work: Work) -> dict[str, str]:
         "validation rows": ",".join(task.validation.fingerprint for task in work.tasks),
         "primary score": ",".join(task.primary for task in work.tasks),
         "seed": str(work.study.seed),
+        "held to the base": ",".join(task.name for task in work.tasks if task.soft),
         "precision": work.study.model.precision,
         "quantised": str(work.study.model.quantised),
         "decoding": str(work.study.decoding.plain()),
@@ -118,6 +119,7 @@ def teach(work: Work) -> None:
             on_step=on_step,
             tell=work.tell.say,
             processes=processes,
+            base=_base(work),
         )
     if work.shard:
         saved = _made_whole(work, loaded)
@@ -135,6 +137,21 @@ def _student(work: Work) -> tuple[Loaded, Any]:
         max_prompt_tokens=work.prompter.max_prompt_tokens,
     )
     return loaded, prepare(loaded.network.module, work.study.train, seed=work.study.seed)
+
+
+def _base(work: Work) -> Network | None:
+    """Load the base to be asked what it expects, where that is taught."""
+    if not any(task.soft for task in work.tasks):
+        return None
+    base = load(
+        work.base,
+        for_training=True,  # so that it reads and pads as the one that learns does
+        precision=work.study.model.precision,
+        quantised=work.study.model.quantised,
+        max_prompt_tokens=work.prompter.max_prompt_tokens,
+    )
+    base.network.module.eval().requires_grad_(False)
+    return base.network
 
 
 def _made_whole(work: Work, shards: Loaded) -> Any:
@@ -164,6 +181,7 @@ def _plan(work: Work, loaded: Loaded, lessons: Lessons) -> None:
         precision=loaded.precision,
         optimizer=settings.optimizer,
         l2_sp=settings.l2_sp > 0 or bool(work.study.mend.l2_sp),
+        kl=bool(work.study.mend.kl),
         shards=work.processes.count if work.shard else 1,
     )
     work.folder.write_json("train/memory.json", made.plain())

@@ -89,6 +89,8 @@ class TaskAtHand:
     """The wordings that are judged besides the one that decides."""
     margin: float | None = None
     """Of a task that must not be lost: the loss that does not matter; None for 5 points."""
+    soft: bool = False
+    """Whether what the base expects at each token of an answer is taught, instead of the token."""
     rows_a_pass: int = field(init=False)
     """How many of the teaching rows a pass takes, once all tasks are known."""
     pairs: Pairs = field(init=False)

@@ -68,6 +68,7 @@ def train(
     on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
     tell: Callable[[str], None] = lambda line: None,
     processes: Processes = ALONE,
+    base: Network | None = None,
 ) -> Trained:
     """Teach the weights of `network` that require a gradient, and leave the best ones in it.
 
@@ -85,9 +86,11 @@ def train(
             memory.
         processes: who computes a step together. Each calls this with the same arguments; only the first writes.
             They may be the Shards of `network`.
+        base: what soft pairs are taught: what it expects. It learns nothing.
     """
     return _Run(
-        *(network, lessons, settings, seed, folder, precision, validate, higher_is_better, on_step, tell, processes)
+        *(network, lessons, settings, seed, folder, precision, validate, higher_is_better, on_step, tell, processes),
+        base,
     ).go()
 
 
@@ -107,7 +110,9 @@ class _Run:
         on_step: Callable[[int, int, float], None],
         tell: Callable[[str], None],
         processes: Processes,
+        base: Network | None,
     ) -> None:
+        self.base = base
         self.network, self.lessons, self.settings, self.seed = network, lessons, settings, seed
         self.folder, self.precision, self.validate = folder, precision, validate
         self.sign = 1.0 if higher_is_better else -1.0
@@ -209,6 +214,7 @@ class _Run:
                     tokens=self.tokens,
                     precision=self.precision,
                     smoothing=self.settings.label_smoothing,
+                    base=self.base,
                     total=total,
                     passes=self.processes.passes(batches),
                     sums=self.sums,

@@ -23,10 +23,12 @@ from afters.model.shards import SHORT
 
 
 def micro_batches(network: Network, pairs: Sequence[Pair], *, tokens: int) -> Iterator[list[Pair]]:
-    """Cut an optimizer step into batches of at most `tokens` tokens, as the network pads them."""
-    lengths = [Lengths(*padded_lengths(network, pair)) for pair in pairs]
-    for batch in by_budget(lengths, tokens=tokens):
-        yield [pairs[row] for row in batch]
+    """Cut an optimizer step into batches of at most `tokens` tokens, as the network pads them; soft pairs apart."""
+    for soft in (False, True):
+        alike = [pair for pair in pairs if pair.soft == soft]
+        lengths = [Lengths(*padded_lengths(network, pair)) for pair in alike]
+        for batch in by_budget(lengths, tokens=tokens):
+            yield [alike[row] for row in batch]
 
 
 def padded_lengths(network: Network, pair: Pair) -> tuple[int, int]:
@@ -52,6 +54,7 @@ def backward(
     tokens: int,
     precision: Precision,
     smoothing: float = 0.0,
+    base: Network | None = None,
     total: int | None = None,
     passes: int = 0,
     sums: Sums | None = None,
@@ -59,6 +62,7 @@ def backward(
 ) -> float:
     """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats.
 
+    Of a soft pair, a token's loss is the forward KL divergence from what `base` expects there.
     Of a step that is shared out, `pairs` are this process's rows and `total` the label tokens of all; the share of the
     loss is returned. At least `passes` micro-batches are computed, idle ones in the end. `sums` gets each task's losses
     and tokens added. `before_each` is called before each micro-batch, and may end the step by raising.
@@ -70,7 +74,10 @@ def backward(
         before_each()
         divisor = math.inf if batch is SHORT else total  # an idle one weighs nothing
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
-            losses = network.token_losses(batch, smoothing=smoothing)
+            if base is not None and batch[0].soft:
+                losses = network.divergences(batch, base.expected(batch))
+            else:
+                losses = network.token_losses(batch, smoothing=smoothing)
             share = losses.sum() / divisor
         if sums is not None and batch is not SHORT:
             sums.add(losses.detach(), batch)

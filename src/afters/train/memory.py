@@ -52,6 +52,8 @@ class Plan:
     """The copy of the best weights so far."""
     beginnings: int
     """The copy of what they were at first, which L2-SP needs."""
+    base: int
+    """The base's own, where its expectations are taught."""
     activations: int
     """Of the largest micro-batch."""
     head: int
@@ -83,6 +85,7 @@ def plan(
     precision: Precision,
     optimizer: Literal["adamw", "adafactor"] = "adamw",
     l2_sp: bool = False,
+    kl: bool = False,
     shards: int = 1,
 ) -> Plan:
     """Return what training `network` on `lessons` takes, with so many rows in a step and padded tokens at once.
@@ -106,6 +109,7 @@ def plan(
         optimizer=(2 * trained if optimizer == "adamw" else sum(map(_factors, learning))) // shards,
         best=trained,
         beginnings=trained // shards if l2_sp else 0,
+        base=weights if kl else 0,
         activations=activations,
         head=head,
         held=int(HELD.get(device, 0.0) * (activations + head)) + KEPT_BY_LIBRARIES.get(device, 0),

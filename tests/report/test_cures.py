@@ -66,9 +66,12 @@ def test_where_nothing_is_a_cure_that_is_said_and_why(mended: Told) -> None:
     said = build(replace(mended, cures=(PLAIN, HALF, level))).also[-1]
     assert said.word == "Not mended"
     assert said.sentence.endswith("98 % [94, 101], and is not shown to be better than fewer steps of the plain run.")
-    loses = replace(REPLAY, kept=("dates",), lost=("names",))
-    none = build(replace(mended, cures=(PLAIN, loses))).also[-1].sentence
-    assert none == "Of 1 model that may lose less none kept every task."
+    unsure, loses = (replace(REPLAY, kept=("dates",), lost=lost, strength=0.1) for lost in ((), ("names",)))
+    none = build(replace(mended, cures=(PLAIN, loses, replace(unsure, strength=0.2)))).also[-1].sentence
+    assert none == (
+        "Of 2 models that may lose less none kept every task; 20 % replay kept most, 1 of 3, with 98 % [94, 101] of "
+        "the gain."
+    )
     unproven = replace(REPLAY, share=Difference(math.nan, math.nan, math.nan))
     assert "an unproven share" in build(replace(mended, cures=(PLAIN, unproven))).also[-1].sentence
 

@@ -112,7 +112,7 @@ def divergences_at(network: Any, keep: Tensor, expected: Expected, **inputs: Any
 
 @torch.no_grad()
 def expected_at(network: Any, keep: Tensor, **inputs: Any) -> Expected:
-    """Return what `network` expects at the places `keep`, as `losses_at` takes it; it is as its module stands."""
+    """Return what `network` expects at the places `keep`, for `divergences_at`; nothing is learnt from it."""
     head, found = _last(network, keep, inputs)
     return Expected(found, head or (lambda logits: logits))
 

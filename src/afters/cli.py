@@ -53,7 +53,7 @@ Shard = Annotated[
 ]
 Mend = Annotated[
     bool,
-    typer.Option("--mend", help="Try what loses less: replay, and weights between base and tuned."),
+    typer.Option("--mend", help="Try what loses less: replay held to the base, and weights between base and tuned."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 

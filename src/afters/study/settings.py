@@ -195,7 +195,7 @@ class MendSettings(BaseModel):
         return not any((self.replay, self.rehearse, self.kl, self.l2_sp, self.interpolate))
 
 
-USUAL_CURES = ("mend.replay=[0.05]", "mend.interpolate=[0.4, 0.6, 0.8, 0.9]")
+USUAL_CURES = ("mend.kl=[0.25]", "mend.interpolate=[0.4, 0.6, 0.8, 0.9]")
 """What `--mend` tries where the study does not say, as `--set` would have it."""
 
 

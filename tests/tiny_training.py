@@ -13,7 +13,7 @@ from tiny_models import Kind, Tiny
 from torch import Tensor
 
 from afters.model.load import Loaded, Precision, load
-from afters.model.network import Pair
+from afters.model.network import Network, Pair
 from afters.model.parallel import ALONE, Processes
 from afters.train import checkpoint
 from afters.train.lessons import Lessons, Pairs
@@ -46,6 +46,7 @@ def teach(
     precision: Precision = "fp32",
     tell: Callable[[str], None] = lambda line: None,
     processes: Processes = ALONE,
+    base: Network | None = None,
     **settings: Any,
 ) -> Trained:
     """Train, with dropout as the model has it, in micro-batches, with checkpoints after steps 3, 6, 9 and 12.
@@ -69,7 +70,16 @@ def teach(
         on_step=on_step,
         tell=tell,
         processes=processes,
+        base=base,
     )
+
+
+class HalfSoft(Pairs):
+    """Rows of which every other one is taught what the base expects."""
+
+    def pair(self, place: int) -> Pair:
+        """Return the row at a place."""
+        return super().pair(place)._replace(soft=place % 2 == 1)
 
 
 def weights_of(loaded: Loaded) -> Weights:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -14,9 +14,9 @@ from torch.distributions import Categorical, kl_divergence
 from torch.nn import functional
 
 from afters.model import head
-from afters.model.adapters import wrap
+from afters.model.adapters import wrap, wrap_virtual
 from afters.model.head import head_only_at
-from afters.model.load import Loaded, load
+from afters.model.load import Loaded, Precision, load
 from afters.model.network import Pair, padded
 from afters.train.loss import backward, label_tokens, mean_loss, micro_batches
 
@@ -413,6 +413,34 @@ def test_a_head_that_does_more_is_held_to_the_base_all_the_same(tiny: Tiny, monk
     for network in (base.network, loaded.network):
         monkeypatch.setitem(head._is_all, network.module, False)
     torch.testing.assert_close(loaded.network.divergences(pairs, base.network.expected(pairs)), known)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("kind", ["t5", "llama"])
+@pytest.mark.parametrize("method", ["lora", "prompt", "prefix"])
+def test_an_adapter_is_held_to_the_base_beneath_it(
+    tiny: Tiny, kind: Kind, method: Literal["lora", "prompt", "prefix"], precision: Precision
+) -> None:
+    base, loaded = (load(tiny(kind), precision=precision, for_training=True) for _ in range(2))
+    if method == "lora":
+        wrap(loaded.network.module, rank=2, alpha=8.0, dropout=0.0, targets=["all-linear"])
+    else:
+        wrap_virtual(loaded.network.module, tokens=3, method=method)
+    pairs = [pair._replace(soft=True) for pair in rows(loaded)]
+    for network in (base.network, loaded.network):
+        network.module.eval()
+    loss = backward(loaded.network, pairs, tokens=ONE_BATCH, precision=precision, base=base.network)
+    assert gradient(loaded).isfinite().all()
+    if method == "lora":
+        assert loss == pytest.approx(0, abs=1e-4 if precision == "fp32" else 0.02), "it begins as the base"
+    else:
+        assert loss > 1e-3
+
+
+def test_a_soft_row_without_a_base_is_no_hard_one(tiny: Tiny) -> None:
+    loaded = load(tiny("t5"), precision="fp32", for_training=True)
+    with pytest.raises(AssertionError, match="who expects"):
+        backward(loaded.network, [rows(loaded)[0]._replace(soft=True)], tokens=ONE_BATCH, precision="fp32")
 
 
 def test_a_step_teaches_tokens_and_what_the_base_expects_side_by_side(tiny: Tiny) -> None:

@@ -72,6 +72,9 @@ def test_where_nothing_is_a_cure_that_is_said_and_why(mended: Told) -> None:
         "Of 2 models that may lose less none kept every task; 20 % replay kept most, 1 of 3, with 98 % [94, 101] of "
         "the gain."
     )
+    nothing = replace(loses, kept=(), lost=("dates", "names", "topics"))
+    none = build(replace(mended, cures=(PLAIN, nothing))).also[-1].sentence
+    assert none == "Of 1 model that may lose less none kept every task."
     unproven = replace(REPLAY, share=Difference(math.nan, math.nan, math.nan))
     assert "an unproven share" in build(replace(mended, cures=(PLAIN, unproven))).also[-1].sentence
 

@@ -150,7 +150,7 @@ def test_what_the_base_said_is_kept_and_not_asked_again(folder: Path, monkeypatc
     assert [one.strength for one in told.cures if one.kind == "rehearsal"] == [0.1, 0.2]
 
 
-def test_held_to_the_base_a_kept_task_moves_less_than_taught_its_right_answers(folder: Path) -> None:
+def test_held_to_the_base_the_same_rows_are_taught_what_it_expects(folder: Path) -> None:
     changes = ["mend.interpolate=[]", "mend.replay=[0.5]", "mend.kl=[0.5]", "train.learning_rate=0.02"]
     told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder)
     assert [one.name for one in told.cures if one.kind == "kl"] == ["kl-0.5"]
@@ -160,7 +160,6 @@ def test_held_to_the_base_a_kept_task_moves_less_than_taught_its_right_answers(f
         [step["tasks"]["colours"]["loss"] for step in steps if "colours" in step["tasks"]] for steps in (held, replayed)
     )
     assert divergences[0] < 0.2 < 1 < losses[0], "but for dropout, it expects at first what the base does"
-    assert divergences[0] != divergences[-1] < 0.5
 
 
 def test_a_replayed_task_has_no_say_in_which_checkpoint_is_best(folder: Path) -> None:
@@ -176,9 +175,9 @@ def test_an_adapter_is_not_pulled_back_to_weights_that_it_never_had(folder: Path
 
 
 def test_an_interrupted_mending_comes_to_the_same_verdict(folder: Path) -> None:
-    study = read_study(folder / "study.toml")
+    study = read_study(folder / "study.toml", changes=["mend.kl=[0.25]"])
     run(study, out=folder / "whole", folder=folder)
-    for stage in ("teaching replay-0.25", "colours: other=between-0.5"):
+    for stage in ("teaching replay-0.25", "teaching kl-0.25", "colours: other=between-0.5"):
         with pytest.raises(Killed):
             run(study, out=folder / "broken", folder=folder, tell=Killer(stage))
     run(study, out=folder / "broken", folder=folder)

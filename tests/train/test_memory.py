@@ -45,7 +45,7 @@ def test_the_plan_counts_weights_gradients_and_moments(tiny: Tiny) -> None:
     pulled = plan(loaded.network, Pairs(PAIRS), rows=4, tokens=48, precision="fp32", l2_sp=True)
     assert (made.beginnings, pulled.beginnings) == (0, size)
     held = plan(loaded.network, Pairs(PAIRS), rows=4, tokens=48, precision="fp32", kl=True)
-    assert (made.base, held.base) == (0, size)
+    assert (made.base, held.base) == (0, size) and held.head == 2 * made.head
     for name, weight in loaded.network.module.named_parameters():
         weight.requires_grad_(name.endswith("q.weight"))
     frozen = plan(loaded.network, Pairs(PAIRS), rows=4, tokens=48, precision="fp32")

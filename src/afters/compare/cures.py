@@ -11,7 +11,8 @@ from afters.compare.rows import Difference
 
 CureKind = Literal["plain", "checkpoint", "replay", "rehearsal", "kl", "l2_sp", "interpolation", "strength"]
 """The run's own model; what it was on the way there; taught with rows of what must not be lost; with the base's own
-answers to them; pulled back to the base; weights between the base's and the tuned ones; the tuned adapter, weakened."""
+answers to them; held to what the base expects there; pulled back to the base's weights; weights between the base's and
+the tuned ones; the tuned adapter, weakened."""
 
 ENOUGH: Final = 0.9
 """The share of the plain run's gain that a cure has to leave."""

@@ -5,7 +5,8 @@ again, so that all of them must do the same passes at the same time: what is une
 length of an answer) is made even, or kept out of the passes. Embeddings, head and last norm stay whole from a forward
 pass to the end of its backward pass, since losses are computed behind the network (`model/head.py`).
 
-What is not covered: loading and judging, for which every process holds the whole model, in fp32.
+What is not covered: loading and judging, for which every process holds the whole model, in fp32; and a base whose
+expectations are taught, which stands whole in every process.
 """
 
 from __future__ import annotations

@@ -48,10 +48,11 @@ def finding(told: Told) -> Finding:
     keeping = [one for one in tried if len(one.kept) == one.tasks]
     if not keeping:
         nearest = max(tried, key=lambda one: (len(one.kept), -len(one.lost), one.change.value))
-        words = (
-            f"Of {count(len(tried), 'model')} that may lose less none kept every task; {said(nearest)} kept most, "
-            f"{count(len(nearest.kept))} of {count(nearest.tasks)}, with {_percent(nearest.share)} of the gain."
-        )
+        words = f"Of {count(len(tried), 'model')} that may lose less none kept every task"
+        if nearest.kept:
+            kept = f"{count(len(nearest.kept))} of {count(nearest.tasks)}"
+            words += f"; {said(nearest)} kept most, {kept}, with {_percent(nearest.share)} of the gain"
+        words += "."
         return Finding("Not mended", "unsure", words)
     most = max(keeping, key=lambda one: one.share.value)
     beyond = "" if most.above.low > 0 else ", and is not shown to be better than fewer steps of the plain run"

@@ -183,7 +183,7 @@ class MendSettings(BaseModel):
     rehearse: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """The same with the base's own answers to those rows, where the right ones are not known."""
     kl: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    """The same, held to what the base expects at each token of the right answers (forward KL divergence)."""
+    """As replay, but held to what the base expects at each token of the right answers (forward KL divergence)."""
     l2_sp: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Taught anew and pulled back to the base's weights, so strongly; as [train] l2_sp."""
     interpolate: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()

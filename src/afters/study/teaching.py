@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from afters import __version__
+from afters.errors import SettingsError
 from afters.evaluate import evaluate
 from afters.model import files
 from afters.model.answering import Answerer
@@ -35,6 +36,7 @@ from afters.train.loss import arithmetic, mean_loss
 from afters.train.memory import plan
 from afters.train.order import steps_of
 from afters.train.settings import TrainSettings
+from afters.train.shortage import is_shortage
 
 Validate = Callable[[int], float]
 
@@ -53,12 +55,12 @@ def training_key(work: Work) -> dict[str, str]:
         "validation rows": ",".join(task.validation.fingerprint for task in work.tasks),
         "primary score": ",".join(task.primary for task in work.tasks),
         "seed": str(work.study.seed),
-        "held to the base": ",".join(task.name for task in work.tasks if task.soft),
         "precision": work.study.model.precision,
         "quantised": str(work.study.model.quantised),
         "decoding": str(work.study.decoding.plain()),
         "share of each task": ", ".join(f"{task.rows_a_pass} rows of a pass" for task in work.tasks),
         "version of afters": __version__,
+        **{f"{task.name} is taught": "what the base expects" for task in work.tasks if task.soft},
     }
 
 
@@ -129,27 +131,35 @@ def teach(work: Work) -> None:
 
 def _student(work: Work) -> tuple[Loaded, Any]:
     """Load the base ready to be taught; return with it the module to save in the end."""
-    loaded = load(
+    loaded = _loaded(work)
+    return loaded, prepare(loaded.network.module, work.study.train, seed=work.study.seed)
+
+
+def _loaded(work: Work) -> Loaded:
+    return load(
         work.base,
         for_training=True,
         precision=work.study.model.precision,
         quantised=work.study.model.quantised,
         max_prompt_tokens=work.prompter.max_prompt_tokens,
     )
-    return loaded, prepare(loaded.network.module, work.study.train, seed=work.study.seed)
 
 
 def _base(work: Work) -> Network | None:
     """Load the base to be asked what it expects, where that is taught."""
     if not any(task.soft for task in work.tasks):
         return None
-    base = load(
-        work.base,
-        for_training=True,  # so that it reads and pads as the one that learns does
-        precision=work.study.model.precision,
-        quantised=work.study.model.quantised,
-        max_prompt_tokens=work.prompter.max_prompt_tokens,
-    )
+    try:
+        base = _loaded(work)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        raise SettingsError(
+            "the base does not fit into memory beside the model that learns",
+            where="[mend] kl",
+            expected="room for the base's weights a second time",
+            hint="Leave it out, and replay the right answers ([mend] replay).",
+        ) from error
     base.network.module.eval().requires_grad_(False)
     return base.network
 

@@ -1,4 +1,6 @@
-"""Token-normalised cross-entropy: the sum of token losses over the label tokens of the whole optimizer step.
+"""Token-normalised loss: the sum of token losses over the label tokens of the whole optimizer step.
+
+A token's loss is its cross-entropy, or the divergence from what a base expects there.
 
 Every micro-batch is divided by the step's own count of label tokens, so that a step's gradient is the same however
 it is cut. Dividing by each micro-batch's own count instead, as common trainers do for encoder-decoder models,
@@ -62,7 +64,7 @@ def backward(
 ) -> float:
     """Add the gradient of the step's mean token loss to the weights' `.grad`, and return that loss in nats.
 
-    Of a soft pair, a token's loss is the forward KL divergence from what `base` expects there.
+    Of a soft pair, a token's loss is the forward KL divergence from what `base` expects there, and nothing is smoothed.
     Of a step that is shared out, `pairs` are this process's rows and `total` the label tokens of all; the share of the
     loss is returned. At least `passes` micro-batches are computed, idle ones in the end. `sums` gets each task's losses
     and tokens added. `before_each` is called before each micro-batch, and may end the step by raising.
@@ -74,7 +76,8 @@ def backward(
         before_each()
         divisor = math.inf if batch is SHORT else total  # an idle one weighs nothing
         with arithmetic(network.module.device, precision):  # type: ignore[arg-type]
-            if base is not None and batch[0].soft:
+            if batch[0].soft:
+                assert base is not None, "who expects what is taught?"
                 losses = network.divergences(batch, base.expected(batch))
             else:
                 losses = network.token_losses(batch, smoothing=smoothing)

@@ -102,7 +102,7 @@ def plan(
         (batch for step in heaviest(lessons, rows=rows) for batch in micro_batches(network, step, tokens=tokens)),
         key=lambda batch: kept.bytes_for(batch) + head_bytes(_labels(batch), vocabulary=vocabulary),
     )
-    activations, head = int(kept.bytes_for(widest)), head_bytes(_labels(widest), vocabulary=vocabulary)
+    activations, head = int(kept.bytes_for(widest)), head_bytes(_labels(widest), vocabulary=vocabulary, kl=kl)
     return Plan(
         weights=weights // shards,
         gradients=trained // shards,
@@ -121,12 +121,13 @@ def _factors(weight: Tensor) -> int:
     return 4 * (weight.shape[-1] + weight.numel() // weight.shape[-1] if weight.ndim > 1 else weight.numel())
 
 
-def head_bytes(labels: int, *, vocabulary: int) -> int:
+def head_bytes(labels: int, *, vocabulary: int, kl: bool = False) -> int:
     """Return what the logits of so many labels take at the worst moment.
 
-    That is for a few labels at once: the log-probabilities in fp32, the gradient that the loss gives them, and theirs.
+    That is for a few labels at once: the log-probabilities in fp32, the gradient that the loss gives them, and theirs;
+    with what a base expects there, as much again.
     """
-    return 12 * min(labels * vocabulary, LOGITS_AT_ONCE)
+    return (24 if kl else 12) * min(labels * vocabulary, LOGITS_AT_ONCE)
 
 
 def _labels(batch: Sequence[Pair]) -> int:

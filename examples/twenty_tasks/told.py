@@ -11,6 +11,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 from afters.compare.change import with_corrections
@@ -23,7 +24,7 @@ from afters.sides.compare import compare_sides
 from examples.twenty_tasks.alone import MIXTURE, folder_of
 
 HEAD = (
-    "| task | rows | score | base | alone | together | together against alone | probes lost, alone |",
+    "| task | rows | score | base | alone | together | together against alone | probes lost alone, mean change |",
     "|:--|--:|:--|--:|:--|:--|:--|:--|",
 )
 
@@ -35,7 +36,8 @@ class Line(NamedTuple):
     together: Comparison
     against: Comparison
     rows: int
-    lost: Sequence[str]
+    kept: Sequence[Kept]
+    """The probes, when it was taught alone."""
 
 
 def lines(folder: Path, tasks: Iterable[str]) -> Iterator[Line]:
@@ -50,13 +52,18 @@ def lines(folder: Path, tasks: Iterable[str]) -> Iterator[Line]:
             _primary(whole, task),
             _primary(against, task),
             own.data["train"]["used"],
-            lost(own.kept),
+            own.kept,
         )
 
 
-def lost(kept: Sequence[Kept]) -> list[str]:
-    """Return the probes of which a loss is proven and one beyond the margin is not ruled out."""
-    return [one.task.removeprefix("probe ") for one in kept if one.word == "lost"]
+def lost(kept: Sequence[Kept]) -> str:
+    """Return how many probes were lost, and the mean change of those that are scored from 0 to 1.
+
+    Lost is a probe of which a loss is proven and one beyond the margin is not ruled out.
+    """
+    count = sum(one.word == "lost" for one in kept)
+    changes = [one.comparison.difference for one in kept if one.comparison.metric != "bits_per_byte"]
+    return f"{count} of {len(kept)}, {fmean(changes):+.2f}"
 
 
 def _primary(told: Told, task: str) -> Comparison:
@@ -68,7 +75,7 @@ def table(found: Sequence[Line]) -> str:
     rows = [
         f"| {line.alone.task} | {line.rows:,} | {line.alone.metric} | {line.alone.before_value:.3f} "
         f"| {_gain(line.alone)} | {_gain(line.together)} | {_gain(line.against)} "
-        f"| {len(line.lost)}: {', '.join(line.lost) or 'none'} |"
+        f"| {lost(line.kept)} |"
         for line in found
     ]
     counted = Counter(one.verdict for one in with_corrections([line.against for line in found]))
@@ -86,4 +93,4 @@ if __name__ == "__main__":
     given = parser.parse_args()
     print(table(list(lines(given.folder, [task.name for task in read_study(MIXTURE).tasks]))))
     kept = RunFolder.opened(given.folder / "mixture", judged=True).told().kept
-    print(f"Probes lost by the mixture: {', '.join(lost(kept)) or 'none'}.")
+    print(f"Probes lost by the mixture: {lost(kept)}.")

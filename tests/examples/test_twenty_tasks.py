@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from tickets import write_colours
 from tiny_models import Tiny
 
 from afters.config import read_study, study_of
@@ -36,9 +38,14 @@ def test_the_table_sets_each_task_alone_beside_the_mixture(tmp_path: Path, tiny:
         tasks.append(
             {"name": name, "source": f"{name}.jsonl", "wordings": [f"{name}: is {{{{ n }}}} even?"], **choices}
         )
+    write_colours(tmp_path, rows=30)
+    kept = {
+        **{"name": "colours", "test": "colours.jsonl", "wordings": ["What colour is {{ thing }}?"]},
+        **{"answer": "{{ colour }}", "choices": ["red", "blue"], "metrics": ["accuracy"]},
+    }
     study = study_of(
         {
-            **{"name": "mixture", "seed": 3, "task": tasks, "keep": {"tasks": []}},
+            **{"name": "mixture", "seed": 3, "task": tasks, "keep": {"task": [kept]}},
             "model": {"base": str(tiny("t5")), "precision": "fp32"},
             "before": {"shots": [0], "nearest": False},
             "train": {"epochs": 1, "batch_rows": 8, "validations": 1},
@@ -47,12 +54,12 @@ def test_the_table_sets_each_task_alone_beside_the_mixture(tmp_path: Path, tiny:
     for one in (study, *alone(study)):
         run(one, out=tmp_path / "runs" / one.name, folder=tmp_path)
     found = list(lines(tmp_path / "runs", ["first one", "second"]))
-    assert [line.rows for line in found] == [40, 40] and found[0].lost == []
+    assert [line.rows for line in found] == [40, 40]
     for line in found:
         assert line.against.before_value == pytest.approx(line.alone.after_value)
         assert line.against.after_value == pytest.approx(line.together.after_value)
         assert line.alone.before_value == pytest.approx(line.together.before_value)
     told = table(found).splitlines()
-    assert told[2].startswith("| first one | 40 | accuracy |") and told[2].endswith("| 0: none |")
+    assert told[2].startswith("| first one | 40 | accuracy |") and re.search(r"\| \d of 1, [+-]0\.\d\d \|$", told[2])
     assert told[-1].startswith("Together against alone: ")
     assert folder_of("first one") == "first-one"

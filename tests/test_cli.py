@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from serving import FakeServer, Said, serving
-from tickets import tickets, write_colours
+from tickets import COLOURS, tickets, write_colours
 from tiny_models import Tiny
 
 START = "decoder_start_token_id"
@@ -47,17 +47,8 @@ def test_run_tells_a_verdict_and_where_the_page_is(folder: Path) -> None:
 
 def test_mend_tries_a_replay_that_is_held_to_the_base_and_what_lies_between(folder: Path) -> None:
     write_colours(folder, rows=60)
-    kept = """
-[[keep.task]]
-name = "colours"
-source = "colours.jsonl"
-wordings = ["What colour is {{ thing }}?"]
-answer = "{{ colour }}"
-choices = ["red", "blue"]
-metrics = ["accuracy"]
-"""
     file = folder / "study.toml"
-    file.write_text(file.read_text().replace("[keep]\ntasks = []\n", kept))
+    file.write_text(file.read_text().replace("[keep]\ntasks = []\n", COLOURS))
     done = afters(folder, "run", "study.toml", "--mend", "--out", "out")
     assert done.returncode == 0, done.stderr
     cures = json.loads((folder / "out" / "verdict.json").read_text())["cures"]

@@ -75,6 +75,18 @@ def tickets(folder: Path, *, base: Path) -> Path:
     return folder / "study.toml"
 
 
+COLOURS = """
+[[keep.task]]
+name = "colours"
+source = "colours.jsonl"
+wordings = ["What colour is {{ thing }}?"]
+answer = "{{ colour }}"
+choices = ["red", "blue"]
+metrics = ["accuracy"]
+"""
+"""A task that must not be lost, of what `write_colours` writes."""
+
+
 def write_colours(folder: Path, *, rows: int) -> None:
     """Write so many things and their colours, red and blue by turns."""
     lines = [{"thing": f"thing {number}", "colour": ("red", "blue")[number % 2]} for number in range(rows)]

@@ -24,7 +24,7 @@ from afters.sides.compare import compare_sides
 from examples.twenty_tasks.alone import MIXTURE, folder_of
 
 HEAD = (
-    "| task | rows | score | base | alone | together | together against alone | probes lost alone, mean change |",
+    "| task | rows | score | base | alone | together | together less alone | probes lost alone, mean change |",
     "|:--|--:|:--|--:|:--|:--|:--|:--|",
 )
 
@@ -80,7 +80,7 @@ def table(found: Sequence[Line]) -> str:
     ]
     counted = Counter(one.verdict for one in with_corrections([line.against for line in found]))
     told = ", ".join(f"{count} {word}" for word, count in counted.most_common())
-    return "\n".join([*HEAD, *rows, "", f"Together against alone: {told}."])
+    return "\n".join([*HEAD, *rows, "", f"Together less alone: {told}."])
 
 
 def _gain(found: Comparison) -> str:

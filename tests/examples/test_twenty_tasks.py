@@ -61,5 +61,5 @@ def test_the_table_sets_each_task_alone_beside_the_mixture(tmp_path: Path, tiny:
         assert line.alone.before_value == pytest.approx(line.together.before_value)
     told = table(found).splitlines()
     assert told[2].startswith("| first one | 40 | accuracy |") and re.search(r"\| \d of 1, [+-]0\.\d\d \|$", told[2])
-    assert told[-1].startswith("Together against alone: ")
+    assert told[-1].startswith("Together less alone: ")
     assert folder_of("first one") == "first-one"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tickets import Killed, Killer, Listener, tickets, write_colours
+from tickets import COLOURS, Killed, Killer, Listener, tickets, write_colours
 from tiny_models import Tiny
 
 from afters.compare.kept import Kept
@@ -20,16 +20,7 @@ from afters.report.page import render
 from afters.runfolder import RunFolder
 from afters.study.run import run
 
-OWN = """
-[[keep.task]]
-name = "colours"
-test = "colours.jsonl"
-wordings = ["What colour is {{ thing }}?"]
-answer = "{{ colour }}"
-choices = ["red", "blue"]
-metrics = ["accuracy"]
-margin = 0.1
-"""
+OWN = COLOURS.replace("source =", "test =") + "margin = 0.1\n"
 
 
 @pytest.fixture

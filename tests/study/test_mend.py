@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tickets import Killed, Killer, tickets, write_colours
+from tickets import COLOURS, Killed, Killer, tickets, write_colours
 from tiny_models import Tiny
 from transformers import AutoModelForCausalLM
 
@@ -28,17 +28,10 @@ from afters.study.retaught import retaught
 from afters.study.run import run
 from afters.study.work import Work
 
-OWN = """
+MEND = """
 [mend]
 replay = [0.25]
 interpolate = [0.0, 0.5, 1.0]
-[[keep.task]]
-name = "colours"
-source = "colours.jsonl"
-wordings = ["What colour is {{ thing }}?"]
-answer = "{{ colour }}"
-choices = ["red", "blue"]
-metrics = ["accuracy"]
 """
 
 TASKS = ("tickets", "colours")
@@ -47,7 +40,7 @@ TASKS = ("tickets", "colours")
 @pytest.fixture
 def folder(tmp_path: Path, tiny: Tiny) -> Path:
     file = tickets(tmp_path, base=tiny("t5"))
-    file.write_text(file.read_text().replace("[keep]\ntasks = []\n", OWN))
+    file.write_text(file.read_text().replace("[keep]\ntasks = []\n", MEND + COLOURS))
     write_colours(tmp_path, rows=90)
     return tmp_path
 

@@ -145,15 +145,15 @@ def test_two_follow_the_loss_curve_of_one_and_end_with_its_weights(
 ) -> None:
     loaded = exact(tiny, name)
     teach(loaded, tmp_path, base=held_to(tiny, name), **LIKE_ONE[name])
-    # A T5 that only says what it expects computes its softmax in fp32, whatever its weights are in.
-    rounding = 1e-7 if name == "t5 soft" else ROUNDING
+    # From 1e-16 in the first step to 2e-9 in the last, in one process too, where its steps are cut otherwise.
+    rounding = 1e-8 if name == "t5 soft" else ROUNDING
     assert losses_of(two / f"{name} run") == pytest.approx(losses_of(tmp_path), rel=rounding)
     shared_out, alone = newest(two / f"{name} run"), newest(tmp_path)
     assert {file: tensors.keys() for file, tensors in shared_out.items()} == {
         file: tensors.keys() for file, tensors in alone.items()
     }
     left = json.loads((two / f"{name}.json").read_text())
-    assert left == pytest.approx(sums(loaded), rel=max(rounding, 1e-8))
+    assert left == pytest.approx(sums(loaded), rel=1e-8)
 
 
 @pytest.mark.slow

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from afters.model.head import Expected, divergences_at, expected_at, head_only_at, losses_at
-from afters.model.network import Begun, Ids, Pair, but_the_first, padded
+from afters.model.head import head_only_at, losses_at
+from afters.model.network import Begun, Ids, Learner, Pair, but_the_first, padded
 from afters.model.sharing import shared_beginning
 
 
-class Causal:
+class Causal(Learner):
     """A Network for models that continue a text (Llama, Qwen, Gemma, GPT-2)."""
 
     def __init__(self, module: Any, *, packs: bool = False) -> None:
@@ -27,22 +27,7 @@ class Causal:
         """As they are: where rows stand in a line, attention pads each by itself."""
         return 1, 1
 
-    def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
-        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
-        keep, tokens, inputs = self._inputs(pairs)
-        return losses_at(self.module, keep, tokens, smoothing=smoothing, **inputs)
-
-    def divergences(self, pairs: Sequence[Pair], expected: Expected) -> Tensor:
-        """Return the forward KL divergence from what another expects at every answer token, in order."""
-        keep, _, inputs = self._inputs(pairs)
-        return divergences_at(self.module, keep, expected, **inputs)
-
-    def expected(self, pairs: Sequence[Pair]) -> Expected:
-        """Return what it expects at every answer token."""
-        keep, _, inputs = self._inputs(pairs)
-        return expected_at(self.module, keep, **inputs)
-
-    def _inputs(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    def inputs(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Return where answer tokens are told, (rows, longest), which they are, and what the module is called with."""
         assert all(pair.prompt for pair in pairs), "nothing stands before the first answer token that could tell it"
         # In one line, virtual tokens would stand before the first row alone.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple, Protocol
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from afters.model.head import Expected
+from afters.model.head import Expected, divergences_at, expected_at, losses_at
 
 Ids = Sequence[int]
 
@@ -55,6 +56,31 @@ class Network(Protocol):
     def begin(self, prompts: Sequence[Ids]) -> Begun:
         """Read the prompts, one row each, ready for what follows them."""
         ...
+
+
+class Learner(ABC):
+    """What is asked of answers alike in every kind of network, once it is known what its module is called with."""
+
+    module: Any
+
+    @abstractmethod
+    def inputs(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        """Return where answer tokens are told, (rows, longest), which they are, and what the module is called with."""
+
+    def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
+        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
+        keep, tokens, inputs = self.inputs(pairs)
+        return losses_at(self.module, keep, tokens, smoothing=smoothing, **inputs)
+
+    def divergences(self, pairs: Sequence[Pair], expected: Expected) -> Tensor:
+        """Return the forward KL divergence from what another expects at every answer token, in order."""
+        keep, _, inputs = self.inputs(pairs)
+        return divergences_at(self.module, keep, expected, **inputs)
+
+    def expected(self, pairs: Sequence[Pair]) -> Expected:
+        """Return what it expects at every answer token."""
+        keep, _, inputs = self.inputs(pairs)
+        return expected_at(self.module, keep, **inputs)
 
 
 class Begun(Protocol):

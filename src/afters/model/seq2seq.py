@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from afters.model.head import Expected, divergences_at, expected_at, losses_at
-from afters.model.network import Begun, Ids, Pair, but_the_first, padded
+from afters.model.head import losses_at
+from afters.model.network import Begun, Ids, Learner, Pair, but_the_first, padded
 
 MULTIPLES = 32, 8
 """Of prompts and answers: more would be padding for nothing, fewer are many shapes."""
 
 
-class Seq2Seq:
+class Seq2Seq(Learner):
     """A Network for models that read with an encoder and write with a decoder (T5, BART, mT5, Pegasus)."""
 
     def __init__(self, module: Any) -> None:
@@ -34,22 +34,7 @@ class Seq2Seq:
         fits = positions % MULTIPLES[0] == 0 and not hasattr(self.module, "virtual")
         return MULTIPLES if fits and self.module.device.type == "cpu" else (1, 1)
 
-    def token_losses(self, pairs: Sequence[Pair], *, smoothing: float = 0.0) -> Tensor:
-        """Return the negative log-likelihood of every answer token, (answer tokens of all pairs,), in order."""
-        keep, tokens, inputs = self._inputs(pairs)
-        return losses_at(self.module, keep, tokens, smoothing=smoothing, **inputs)
-
-    def divergences(self, pairs: Sequence[Pair], expected: Expected) -> Tensor:
-        """Return the forward KL divergence from what another expects at every answer token, in order."""
-        keep, _, inputs = self._inputs(pairs)
-        return divergences_at(self.module, keep, expected, **inputs)
-
-    def expected(self, pairs: Sequence[Pair]) -> Expected:
-        """Return what it expects at every answer token."""
-        keep, _, inputs = self._inputs(pairs)
-        return expected_at(self.module, keep, **inputs)
-
-    def _inputs(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    def inputs(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Return where answer tokens are told, (rows, longest), which they are, and what the module is called with."""
         device = self.module.device
         prompts, answers = self.multiples

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +59,9 @@ def test_the_table_sets_each_task_alone_beside_the_mixture(tmp_path: Path, tiny:
         assert line.against.after_value == pytest.approx(line.together.after_value)
         assert line.alone.before_value == pytest.approx(line.together.before_value)
     told = table(found).splitlines()
-    assert told[2].startswith("| first one | 40 | accuracy |") and re.search(r"\| \d of 1, [+-]0\.\d\d \|$", told[2])
+    [colours] = json.loads((tmp_path / "runs" / "first-one" / "verdict.json").read_text())["kept"]
+    change = colours["comparison"]["after_value"] - colours["comparison"]["before_value"]
+    assert told[2].startswith("| first one | 40 | accuracy |")
+    assert told[2].endswith(f"| {int(colours['word'] == 'lost')} of 1, {change:+.2f} |")
     assert told[-1].startswith("Together less alone: ")
     assert folder_of("first one") == "first-one"

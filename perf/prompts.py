@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from shapes import data
@@ -170,7 +171,7 @@ def million(folder: Path, *, rows: int) -> None:
     mixture = {"temperature": 2, "few_shot": 0.3}
     study = Study.model_validate({"name": "million", "task": tasks, "mixture": mixture})
     seconds, mixed = timed(_mixed, study, folder)
-    drawing, _ = timed(lambda: [mixed.pair(place) for place in range(0, mixed.rows, mixed.rows // 10_000)])
+    drawing, _ = timed(lambda: mixed.pairs(np.arange(0, mixed.rows, mixed.rows // 10_000)))
     print(f"{mixed.rows:,} rows to teach in {seconds:.0f} s, 10,000 drawn in {drawing:.1f} s, {_peak_mb():,.0f} MB")
 
 

@@ -16,7 +16,7 @@ from afters.model.load import Loaded, Precision, load
 from afters.model.network import Network, Pair
 from afters.model.parallel import ALONE, Processes
 from afters.train import checkpoint
-from afters.train.lessons import Lessons, Pairs
+from afters.train.lessons import Lessons, Pairs, Places
 from afters.train.loop import Trained, train
 from afters.train.loss import mean_loss
 from afters.train.settings import TrainSettings
@@ -77,9 +77,10 @@ def teach(
 class HalfSoft(Pairs):
     """Rows of which every other one is taught what the base expects."""
 
-    def pair(self, place: int) -> Pair:
-        """Return the row at a place."""
-        return super().pair(place)._replace(soft=place % 2 == 1)
+    def pairs(self, places: Places) -> list[Pair]:
+        """Return the rows at these places."""
+        taught = zip(super().pairs(places), places.tolist(), strict=True)
+        return [pair._replace(soft=place % 2 == 1) for pair, place in taught]
 
 
 def weights_of(loaded: Loaded) -> Weights:

@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from several_processes import launched
 from tickets import STUDY, Killed, Killer, Listener, tasks_of, tickets
@@ -107,7 +108,7 @@ def test_a_mixture_keeps_its_proportions_and_its_passes_get_shorter(tmp_path: Pa
     assert [task.rows_a_pass for task in work.tasks] == [20, 10]
     assert [task.rows_a_pass for task in part.tasks] == [10, 5]
     lessons = lessons_of(part.tasks, part.study.mixture, prompter=part.prompter, seed=part.study.seed)
-    taught = {lessons.pair(place)[:2] for place in range(60)}
+    taught = {pair[:2] for pair in lessons.pairs(np.arange(60))}
     assert taught == {pair[:2] for task in part.tasks for pair in task.pairs}
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tickets import tasks_of
 from tiny_models import Tiny
@@ -53,7 +54,7 @@ def test_each_pass_has_its_rows_of_each_task_and_says_which_task_a_row_is_of(tin
     lessons, prompter = made(tiny, tmp_path, temperature=1e6)
     assert (lessons.rows, lessons.tasks) == (50, ("parcels", "lamps"))
     for number in range(3):
-        pairs = [lessons.pair(place) for place in range(50 * number, 50 * number + 50)]
+        pairs = lessons.pairs(np.arange(50 * number, 50 * number + 50))
         assert Counter(pair.task for pair in pairs) == {0: 25, 1: 25}
         assert all(list(SIZES)[pair.task] in asked(pair, prompter) for pair in pairs)
 
@@ -61,8 +62,7 @@ def test_each_pass_has_its_rows_of_each_task_and_says_which_task_a_row_is_of(tin
 def test_a_share_of_the_rows_has_solved_examples_of_its_own_task_before_it(tiny: Tiny, tmp_path: Path) -> None:
     lessons, prompter = made(tiny, tmp_path, few_shot=0.5, most_shots=2)
     counts: Counter[int] = Counter()
-    for place in range(500):
-        pair = lessons.pair(place)
+    for pair in lessons.pairs(np.arange(500)):
         said = asked(pair, prompter)
         name, other = list(SIZES)[pair.task], list(SIZES)[1 - pair.task]
         counts[said.count("Say:") - 1] += 1
@@ -76,15 +76,14 @@ def test_a_share_of_the_rows_has_solved_examples_of_its_own_task_before_it(tiny:
 def test_a_place_says_the_same_whatever_was_asked_before(tiny: Tiny, tmp_path: Path) -> None:
     settings = {"few_shot": 0.5, "cap": 15}
     forward, backward = (made(tiny, tmp_path, **settings)[0] for _ in range(2))
-    places = range(60)
-    assert [forward.pair(place) for place in places] == [backward.pair(place) for place in reversed(places)][::-1]
+    places = np.arange(60)
+    alone = [pair for place in reversed(places) for pair in backward.pairs(place[None])][::-1]
+    assert forward.pairs(places) == alone
 
 
 def test_lengths_are_those_of_the_rows_where_nothing_stands_before_them(tiny: Tiny, tmp_path: Path) -> None:
-    import numpy as np
-
     lessons, _ = made(tiny, tmp_path)
-    found = [(len(pair.prompt), len(pair.answer)) for pair in map(lessons.pair, range(100))]
+    found = [(len(pair.prompt), len(pair.answer)) for pair in lessons.pairs(np.arange(100))]
     assert lessons.lengths(np.arange(100)).tolist() == [list(one) for one in found]
 
 

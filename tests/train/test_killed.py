@@ -131,11 +131,11 @@ class TwoTasks:
         self._mixture = Mixture([12, 12], [8, 16], seed=3)
 
     def lengths(self, places: Places) -> NDArray[np.int64]:
-        return np.array([[len(ids) for ids in self.pair(place)[:2]] for place in places.tolist()])
+        return np.array([[len(ids) for ids in pair[:2]] for pair in self.pairs(places)])
 
-    def pair(self, place: int) -> Pair:
-        task, row = (int(found[0]) for found in self._mixture.at(np.array([place])))
-        return self._tasks[task][row]._replace(task=task)
+    def pairs(self, places: Places) -> list[Pair]:
+        tasks, rows = (found.tolist() for found in self._mixture.at(places))
+        return [self._tasks[task][row]._replace(task=task) for task, row in zip(tasks, rows, strict=True)]
 
 
 def adapt(module: Any) -> None:

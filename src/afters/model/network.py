@@ -6,8 +6,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -137,11 +139,10 @@ def padded(
     rows: Sequence[Ids], *, pad: int, device: torch.device, left: bool = False, multiple: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Return ids and mask, both (rows, longest), padded on the right or the left, to a multiple of so many tokens."""
-    longest = math.ceil(max(map(len, rows)) / multiple) * multiple
-    ids = torch.full((len(rows), longest), pad, dtype=torch.long)
-    mask = torch.zeros((len(rows), longest), dtype=torch.long)
-    for index, row in enumerate(rows):
-        place = slice(longest - len(row), None) if left else slice(0, len(row))
-        ids[index, place] = torch.as_tensor(row, dtype=torch.long)
-        mask[index, place] = 1
-    return ids.to(device), mask.to(device)
+    lengths = np.fromiter(map(len, rows), np.int64, count=len(rows))
+    longest = math.ceil(lengths.max() / multiple) * multiple
+    places = np.arange(longest)
+    told = places >= longest - lengths[:, None] if left else places < lengths[:, None]
+    ids = np.full(told.shape, pad, np.int64)
+    ids[told] = np.fromiter(chain.from_iterable(rows), np.int64, count=lengths.sum())
+    return torch.from_numpy(ids).to(device), torch.from_numpy(told.astype(np.int64)).to(device)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from afters.data.mixture import Mixture
 from afters.model.network import Pair
 from afters.model.prompt import Prompter
+from afters.records import Example
 from afters.seeds import stream
 from afters.study.settings import MixtureSettings
 from afters.study.work import TaskAtHand
@@ -53,21 +54,27 @@ class Mixed:
             lengths[:, 0] = np.minimum(lengths[:, 0] + self._counts(places) * lengths.sum(axis=1), longest)
         return lengths
 
-    def pair(self, place: int) -> Pair:
-        """Return the row at a place."""
-        task, row = (int(found[0]) for found in self._mixture.at(np.array([place])))
-        shots = int(self._counts(np.array([place]))[0])
-        if shots:
-            return self._with_shots(task, row, place, count=shots)
-        return self._tasks[task].pairs[row]._replace(task=task, soft=self._tasks[task].soft)
+    def pairs(self, places: Places) -> list[Pair]:
+        """Return the rows at these places, (places,)."""
+        tasks, rows = (found.tolist() for found in self._mixture.at(places))
+        found = [
+            self._tasks[task].pairs[row]._replace(task=task, soft=self._tasks[task].soft)
+            for task, row in zip(tasks, rows, strict=True)
+        ]
+        counts = self._counts(places)
+        solved = {
+            index: self._with_shots(tasks[index], rows[index], place=int(places[index]), count=int(counts[index]))
+            for index in np.flatnonzero(counts).tolist()
+        }
+        self._prompter.read_ahead(solved.values())
+        for index, example in solved.items():
+            found[index] = found[index]._replace(prompt=self._prompter.prompt(example).ids)
+        return found
 
-    def _with_shots(self, task: int, row: int, place: int, *, count: int) -> Pair:
+    def _with_shots(self, task: int, row: int, *, place: int, count: int) -> Example:
         taught = self._tasks[task].train
         drawn = stream(self._seed, "shots", place).integers(len(taught), size=count + SPARE).tolist()
-        example = taught.with_solved(row, [*dict.fromkeys(drawn)], count=count)
-        return Pair(
-            self._prompter.prompt(example).ids, self._tasks[task].pairs[row].answer, task, self._tasks[task].soft
-        )
+        return taught.with_solved(row, [*dict.fromkeys(drawn)], count=count)
 
     def _counts(self, places: Places) -> NDArray[np.int64]:
         """Return how many shots stand at each place, (places,)."""

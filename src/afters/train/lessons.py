@@ -34,8 +34,8 @@ class Lessons(Protocol):
         """Return about how many tokens prompt and answer have at each place, (places, 2)."""
         ...
 
-    def pair(self, place: int) -> Pair:
-        """Return the row at a place."""
+    def pairs(self, places: Places) -> list[Pair]:
+        """Return the rows at these places, (places,)."""
         ...
 
 
@@ -84,9 +84,9 @@ class Pairs(Sequence[Pair]):
         ends = np.array(self._ends, dtype=np.int64)
         return (ends[1:] - ends[:-1]).reshape(-1, 2)
 
-    def pair(self, place: int) -> Pair:
-        """Return the row at a place."""
-        return self[place % len(self)]
+    def pairs(self, places: Places) -> list[Pair]:
+        """Return the rows at these places, (places,)."""
+        return [self[row] for row in (places % len(self)).tolist()]
 
     def bytes(self) -> Iterator[memoryview]:
         """Yield what tells these rows from all others, as bytes."""
@@ -98,4 +98,4 @@ def heaviest(lessons: Lessons, *, rows: int) -> list[list[Pair]]:
     """Return so many rows as could meet in the heaviest steps of a pass: the longest, and those with most to write."""
     prompts, answers = lessons.lengths(np.arange(lessons.rows)).T
     orders = [np.argsort(-(prompts + answers), kind="stable"), np.lexsort((-prompts, -answers))]
-    return [[lessons.pair(place) for place in order[:rows].tolist()] for order in orders]
+    return [lessons.pairs(order[:rows]) for order in orders]

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -250,7 +251,7 @@ class _Run:
         step = self.progress.step
         places = self.order.places(step)
         share = share_of_rate(step, steps=self.order.steps, warmup=self.settings.warmup, curve=self.settings.schedule)
-        loss = self._gradient([self.lessons.pair(place) for place in places], step=step)
+        loss = self._gradient(self.lessons.pairs(np.array(places)), step=step)
         norm = whole(torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip)).item()
         self._update(share, finite=math.isfinite(loss) and math.isfinite(norm))
         self.progress.step += 1

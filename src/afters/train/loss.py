@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import zip_longest
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -97,9 +98,12 @@ class Sums:
 
     def add(self, losses: Tensor, batch: Sequence[Pair]) -> None:
         """Count the losses of a micro-batch, (answer tokens of all pairs,)."""
-        parts = torch.split(losses, [len(pair.answer) for pair in batch])
-        for pair, loss in zip(batch, torch.stack([part.sum() for part in parts]).tolist(), strict=True):
-            self.of[pair.task] = [*map(sum, zip(self.of[pair.task], (loss, len(pair.answer), 1), strict=True))]
+        tasks = np.repeat([pair.task for pair in batch], [len(pair.answer) for pair in batch])
+        told = torch.zeros(len(self.of), dtype=losses.dtype, device=losses.device)
+        told.index_add_(0, torch.from_numpy(tasks).to(losses.device), losses)
+        for task, loss in enumerate(told.tolist()):
+            rows = [pair for pair in batch if pair.task == task]
+            self.of[task] = [*map(sum, zip(self.of[task], (loss, label_tokens(rows), len(rows)), strict=True))]
 
     def gather(self, processes: Processes) -> None:
         """Add what the other processes have counted."""

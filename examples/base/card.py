@@ -34,6 +34,7 @@ class Told(NamedTuple):
     """All that the card tells."""
 
     stages: Sequence[Stage]
+    """The last one on a GPU."""
     judged: Judged
     """The taught tasks."""
     choices: Judged
@@ -54,7 +55,7 @@ def stage(name: str, folder: RunFolder) -> Stage:
 def text(model: Path, told: Told) -> str:
     """Return the card of the model in a folder, as Markdown."""
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    mixture = told.stages[-1]
+    last = told.stages[-1]
     bits = next(one for one in told.judged.results if one.task == "halves").score("bits_per_byte")
     lines = scores.lines(told.judged)
     return TEMPLATE.read_text(encoding="utf-8").format(
@@ -62,9 +63,10 @@ def text(model: Path, told: Told) -> str:
         weights=f"{_weights(model) / 1e6:.1f} million",
         vocabulary=f"{config['vocab_size']:,}",
         bytes=f"{sum(path.stat().st_size for path in model.glob('*.*') if path.suffix != '.md'):,}",
-        minutes=f"{sum(one.seconds for one in told.stages) / 60:.0f}",
+        minutes=f"{sum(one.seconds for one in told.stages[:-1]) / 60:.0f}",
+        gpu_minutes=f"{told.stages[-1].seconds / 60:.0f}",
         stages="\n".join(map(_row, told.stages)),
-        tasks=", ".join(f"{task} {rows:,}" for task, rows in mixture.by_task.items()),
+        tasks=", ".join(f"{task} {rows:,}" for task, rows in last.by_task.items()),
         scores=scores.table(lines),
         above=sum(line.above.value >= scores.POINTS for line in lines),
         points=f"{100 * scores.POINTS:.0f}",

@@ -19,8 +19,8 @@ from afters.runfolder import RunFolder
 from examples.base import card, overlap, scores, shown, tokenizer
 from examples.base.write import OUT as ROWS
 
-STAGES = ("short", "prose", "mixture")
-"""The three studies, each with its run folder."""
+STAGES = ("short", "prose", "mixture", "longer")
+"""The four studies, each with its run folder."""
 
 CARD = "README.md"
 MAX_BYTES = 16_000_000
@@ -39,8 +39,8 @@ def ship(taught: Path, out: Path) -> None:
 def main() -> None:
     """Ship the model, ask it everything, write its card."""
     arguments = _arguments()
-    folders = {stage: RunFolder.opened(arguments.runs / stage) for stage in STAGES}
-    ship(folders["mixture"].path / "model", arguments.out)
+    folders = {stage: RunFolder(arguments.runs / stage) for stage in STAGES}
+    ship(folders["longer"].path / "model", arguments.out)
     model, asked = str(arguments.out), arguments.runs / "shipped"
     judged_here = {**overlap.own_judged_rows(ROWS), **overlap.judged_rows(arguments.data)}
     told = card.Told(
@@ -59,7 +59,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Ship afters-tiny, the embedded base model.")
     parser.add_argument("--data", type=Path, required=True, help="folder with the development data")
-    parser.add_argument("--runs", type=Path, default=Path("runs/base"), help="where the three studies' runs lie")
+    parser.add_argument("--runs", type=Path, default=Path("runs/base"), help="where the four studies' runs lie")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     return parser.parse_args()
 

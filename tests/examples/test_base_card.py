@@ -65,8 +65,10 @@ def test_the_card_tells_what_was_taught_and_what_it_scores(
         {"step": n, "rows": 8, "seconds": 30.0, "tasks": {"form": {"rows": 3}, "topic": {"rows": 5}}} for n in (1, 2)
     ]
     run.write("train/steps.jsonl", "".join(json.dumps(step) + "\n" for step in steps))
+    on_gpu = RunFolder(tmp_path / "gpu")
+    on_gpu.write("train/steps.jsonl", json.dumps({**steps[0], "seconds": 180.0}) + "\n")
     told = card.Told(
-        stages=[card.stage("mixture", run)],
+        stages=[card.stage("mixture", run), card.stage("longer", on_gpu)],
         judged=judged(accuracy("topic"), halves),
         choices=judged(*map(accuracy, CHANCE)),
         held_out=judged(accuracy("one")),
@@ -74,7 +76,9 @@ def test_the_card_tells_what_was_taught_and_what_it_scores(
     )
     text = card.text(tmp_path / "out", told)
     assert "| `mixture.toml` | 16 | 2 | 1 |" in text
-    assert "topic 10, form 6." in text
+    assert "| `longer.toml` | 8 | 1 | 3 |" in text
+    assert "1 minutes on two processor threads, then 3 on an H100" in text
+    assert "topic 5, form 3." in text
     assert "1.950 [1.900, 2.000] bits per byte" in text and "passages" in text
     assert "| topic | 500 | accuracy | 0.750 [0.700, 0.800] | 0.500 (guessing) |" in text
     assert "| MMLU | 9 | 1 | 0 |" in text

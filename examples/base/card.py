@@ -64,7 +64,7 @@ def text(model: Path, told: Told) -> str:
         vocabulary=f"{config['vocab_size']:,}",
         bytes=f"{sum(path.stat().st_size for path in model.glob('*.*') if path.suffix != '.md'):,}",
         minutes=f"{sum(one.seconds for one in told.stages[:-1]) / 60:.0f}",
-        gpu_minutes=f"{told.stages[-1].seconds / 60:.0f}",
+        gpu_minutes=f"{last.seconds / 60:.0f}",
         stages="\n".join(map(_row, told.stages)),
         tasks=", ".join(f"{task} {rows:,}" for task, rows in last.by_task.items()),
         scores=scores.table(lines),

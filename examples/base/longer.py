@@ -37,13 +37,13 @@ TOGETHER = 4_096
 """Rows of the stream that are drawn at once."""
 
 
-class Stream:
+class Prepared:
     """The Lessons of a file: each row that differs from the others once, and where in a pass it stands."""
 
     def __init__(
         self, ids: NDArray[np.uint16], ends: NDArray[np.int64], places: NDArray[np.int64], tasks: tuple[str, ...]
     ) -> None:
-        """Take prompts and answers in turn, one behind the other; where each ends; and (place, (row, task))."""
+        """Take prompts and answers in turn, one behind the other; where each ends; and (places, 2): row and task."""
         self.tasks = tasks
         self._ids, self._ends, self._places = ids, ends, places
 
@@ -120,7 +120,7 @@ def teach(out: Path, *, study_file: Path = STUDY) -> None:
     base = files.find(study.model.base, relative_to=study_file.parent)
     with np.load(out / STREAM) as told:
         ids, ends, tasks = told["ids"], told["ends"], tuple(told["tasks"].tolist())
-        lessons, judged = (Stream(ids, ends, told[side], tasks) for side in ("taught", "judged"))
+        lessons, judged = (Prepared(ids, ends, told[side], tasks) for side in ("taught", "judged"))
     loaded = load(base, for_training=True, max_prompt_tokens=study.model.max_prompt_tokens)
     exam, budget = Pairs(judged.pairs(np.arange(judged.rows))), study.train.token_budget
     train(

@@ -39,8 +39,11 @@ def ship(taught: Path, out: Path) -> None:
 def main() -> None:
     """Ship the model, ask it everything, write its card."""
     arguments = _arguments()
-    folders = {stage: RunFolder(arguments.runs / stage) for stage in STAGES}
-    ship(folders["longer"].path / "model", arguments.out)
+    *studies, last = STAGES
+    folders = {stage: RunFolder.opened(arguments.runs / stage) for stage in studies}
+    folders[last] = RunFolder(arguments.runs / last)
+    assert folders[last].steps(), f"{arguments.runs / last} has no log of its steps"
+    ship(folders[last].path / "model", arguments.out)
     model, asked = str(arguments.out), arguments.runs / "shipped"
     judged_here = {**overlap.own_judged_rows(ROWS), **overlap.judged_rows(arguments.data)}
     told = card.Told(

@@ -149,7 +149,7 @@ def test_what_was_prepared_is_taught_as_the_study_would_teach_it(folder: Path, t
     encode(tasks, prompter, study)
     lessons = lessons_of(tasks, study.mixture, prompter=prompter, seed=study.seed)
     with np.load(tmp_path / "out" / longer.STREAM) as told:
-        stream = longer.Stream(told["ids"], told["ends"], told["taught"], tuple(told["tasks"].tolist()))
+        stream = longer.Prepared(told["ids"], told["ends"], told["taught"], tuple(told["tasks"].tolist()))
     places = np.arange(480)[::-1]
     assert (stream.rows, stream.tasks) == (lessons.rows, lessons.tasks) == (480, tuple(task.name for task in tasks))
     found = [(tuple(pair.prompt), tuple(pair.answer), pair.task) for pair in stream.pairs(places)]
@@ -162,3 +162,8 @@ def test_what_was_prepared_is_taught_as_the_study_would_teach_it(folder: Path, t
     taught, before = (T5ForConditionalGeneration.from_pretrained(tmp_path / name) for name in ("out/model", "base"))
     assert not taught.shared.weight.equal(before.shared.weight)
     assert len(AutoTokenizer.from_pretrained(tmp_path / "out/model")) == 600
+
+
+def test_the_shape_fits_into_sixteen_megabytes() -> None:
+    weights = sum(weight.numel() for weight in T5ForConditionalGeneration(begin.shape()).parameters())
+    assert 2 * weights <= 16_000_000

@@ -66,7 +66,8 @@ class Mixed:
             index: self._with_shots(tasks[index], rows[index], place=int(places[index]), count=int(counts[index]))
             for index in np.flatnonzero(counts).tolist()
         }
-        self._prompter.read_ahead(solved.values())
+        if solved:
+            self._prompter.read_ahead(solved.values())
         for index, example in solved.items():
             found[index] = found[index]._replace(prompt=self._prompter.prompt(example).ids)
         return found

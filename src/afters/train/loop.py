@@ -251,7 +251,7 @@ class _Run:
         step = self.progress.step
         places = self.order.places(step)
         share = share_of_rate(step, steps=self.order.steps, warmup=self.settings.warmup, curve=self.settings.schedule)
-        loss = self._gradient(self.lessons.pairs(np.array(places)), step=step)
+        loss = self._gradient(self.lessons.pairs(np.array(places, dtype=np.int64)), step=step)
         norm = whole(torch.nn.utils.clip_grad_norm_(self.weights.values(), self.settings.clip)).item()
         self._update(share, finite=math.isfinite(loss) and math.isfinite(norm))
         self.progress.step += 1

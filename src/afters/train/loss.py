@@ -10,6 +10,7 @@ weighs short answers more and grows with the number of micro-batches.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import zip_longest
@@ -101,9 +102,10 @@ class Sums:
         tasks = np.repeat([pair.task for pair in batch], [len(pair.answer) for pair in batch])
         told = torch.zeros(len(self.of), dtype=losses.dtype, device=losses.device)
         told.index_add_(0, torch.from_numpy(tasks).to(losses.device), losses)
-        for task, loss in enumerate(told.tolist()):
-            rows = [pair for pair in batch if pair.task == task]
-            self.of[task] = [*map(sum, zip(self.of[task], (loss, label_tokens(rows), len(rows)), strict=True))]
+        tokens, rows = Counter(tasks.tolist()), Counter(pair.task for pair in batch)
+        sums = told.tolist()
+        for task in rows:
+            self.of[task] = [*map(sum, zip(self.of[task], (sums[task], tokens[task], rows[task]), strict=True))]
 
     def gather(self, processes: Processes) -> None:
         """Add what the other processes have counted."""

@@ -10,13 +10,13 @@ steps take, so the stream of the mixture is written to one file first, and `afte
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from afters.config import read_study
 from afters.model import files
@@ -28,6 +28,7 @@ from afters.study.reading import read_tasks
 from afters.train.lessons import Lessons, Pairs, Places
 from afters.train.loop import train
 from afters.train.loss import mean_loss
+from examples.base import tokenizer
 
 STUDY = Path(__file__).with_name("longer.toml")
 
@@ -35,6 +36,9 @@ STREAM = "stream.npz"
 
 TOGETHER = 4_096
 """Rows of the stream that are drawn at once."""
+
+Known = dict[tuple[tuple[int, ...], tuple[int, ...]], int]
+"""The number of each prompt with its answer."""
 
 
 class Prepared:
@@ -86,7 +90,7 @@ def prepare(out: Path, *, study_file: Path = STUDY) -> None:
         for place, task in enumerate(tasks)
         for example in task.validation
     ]
-    known: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+    known: Known = {}
     taught = _places((pair for pairs in _drawn(lessons) for pair in pairs), known)
     judged = _places(validating, known)
     parts = [np.array(ids, np.uint16) for row in known for ids in row]
@@ -107,7 +111,7 @@ def _drawn(lessons: Lessons) -> Iterator[list[Pair]]:
         yield lessons.pairs(np.arange(first, min(first + TOGETHER, lessons.rows)))
 
 
-def _places(pairs: Iterable[Pair], known: dict[tuple[tuple[int, ...], tuple[int, ...]], int]) -> NDArray[np.int64]:
+def _places(pairs: Iterable[Pair], known: Known) -> NDArray[np.int64]:
     """Return which row stands at each place, by its number in `known`, and of which task it is."""
     return np.array(
         [(known.setdefault((tuple(pair.prompt), tuple(pair.answer)), len(known)), pair.task) for pair in pairs]
@@ -137,9 +141,7 @@ def teach(out: Path, *, study_file: Path = STUDY) -> None:
     )
     module: Any = loaded.network.module
     module.save_pretrained(out / "model")
-    for name in files.TOKENIZER_FILES:
-        if (base / name).is_file():
-            shutil.copyfile(base / name, out / "model" / name)
+    tokenizer.save(Tokenizer.from_file(str(base / "tokenizer.json")), out / "model")
 
 
 def main() -> None:

@@ -95,7 +95,22 @@ ZEPHYR = Style(
 )
 """Its roles are no control tokens, and it trims."""
 
+QWEN_3 = Style(
+    "{% set asked = namespace(last=0) %}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}{% set asked.last = loop.index %}{% endif %}{% endfor %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}"
+    "{% if message['role'] == 'assistant' and loop.index > asked.last %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}"
+    "{{ message['content'] + '<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}"
+    "{% if enable_thinking is defined and not enable_thinking %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}"
+    "{% endif %}",
+    ("<|im_start|>", "<|im_end|>"),
+    "<|im_end|>",
+)
+"""Thoughts stand before the last answer only, and are empty where they are not asked for."""
+
 STYLES = {
     **{"chatml": CHATML, "llama-2": LLAMA_2, "llama-3": LLAMA_3, "gemma": GEMMA},
-    **{"mistral": MISTRAL, "phi-3": PHI_3, "zephyr": ZEPHYR},
+    **{"mistral": MISTRAL, "phi-3": PHI_3, "zephyr": ZEPHYR, "qwen-3": QWEN_3},
 }

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
+from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
 
-from afters.model.attention import lean
+from afters.model.attention import lean, packed
 
 SHAPE = {"vocab_size": 40, "d_model": 16, "d_kv": 8, "num_heads": 2, "d_ff": 24, "num_layers": 2, "dropout_rate": 0.0}
 
@@ -76,3 +77,15 @@ def test_what_is_written_is_the_same() -> None:
 def test_saved_files_do_not_know_of_it(tmp_path: Any) -> None:
     lean(model()).save_pretrained(tmp_path)
     assert "afters" not in (tmp_path / "config.json").read_text()
+
+
+def test_gemmas_norms_add_their_one_in_fp32() -> None:
+    chance = torch.Generator().manual_seed(7)
+    plain, values = GemmaRMSNorm(64), torch.randn((50, 64), generator=chance)
+    torch.nn.init.normal_(plain.weight, std=0.1, generator=chance)
+    plain.bfloat16()
+    expected = plain(values.bfloat16())
+    around: Any = torch.nn.ModuleList([plain])
+    around.set_attn_implementation = lambda name: None  # `packed` wants a whole model
+    quick = packed(around)[0](values.bfloat16())
+    assert (quick != expected).float().mean() < 0.01, "rounded twice, a tenth of them differ"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from chat_templates import CHATML, GEMMA, LLAMA_2, STYLES, Style
+from chat_templates import CHATML, GEMMA, LLAMA_2, QWEN_3, STYLES, Style
 from real_tokenizers import gpt2, llama_2
 from tiny_models import SENTENCES, Tiny
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, trainers
@@ -96,7 +96,8 @@ def check(tokenizer: Any, style: Style, *, systems: tuple[str, ...] = ("", "Be s
                 asked = example(question, system=system, shots=shots)
                 turns = messages(asked)
                 prompt = list(made.prompt(asked).ids)
-                assert prompt == tokenizer.apply_chat_template(turns, add_generation_prompt=True)["input_ids"]
+                own = tokenizer.apply_chat_template(turns, add_generation_prompt=True, enable_thinking=False)
+                assert prompt == own["input_ids"]
                 for answer in () if system and style.forgets else ANSWERS:
                     whole = tokenizer.apply_chat_template([*turns, {"role": "assistant", "content": answer}])
                     taught = [*prompt, *made.answer(answer)]
@@ -111,6 +112,34 @@ def test_prompt_and_answer_are_the_conversation_up_to_the_end_of_the_answer(
     make: Make, pieces: Pieces, name: str
 ) -> None:
     check(with_style(make(pieces), STYLES[name]), STYLES[name])
+
+
+@pytest.mark.parametrize("begun", ["", "<think>\\n"])
+def test_what_stands_before_finished_answers_only_is_read_and_not_taught(make: Make, begun: str) -> None:
+    """As templates of models that always think have it, and those that do not know `enable_thinking`."""
+    asks = QWEN_3.template.index("{% if enable_thinking is defined")
+    style = QWEN_3._replace(template=QWEN_3.template[:asks] + "{{ '" + begun + "' }}{% endif %}")
+    tokenizer = with_style(make("bytes"), style)
+    made = prompter(tokenizer)
+    asked = example("Is it late?")
+    for answer in ANSWERS:
+        whole = tokenizer.apply_chat_template([*messages(asked), {"role": "assistant", "content": answer}])
+        taught = [*made.prompt(asked).ids, *made.answer(answer)]
+        assert whole["input_ids"][: len(taught)] == taught
+        assert made.text(made.answer(answer)) == answer == made.text(made.choice(answer))
+
+
+@pytest.mark.parametrize("pieces", ["bytes", "sentences"])
+def test_without_a_chat_template_prompt_and_answer_are_one_text(make: Make, pieces: Pieces) -> None:
+    """A tokenizer as Llama 2's puts a space where a text begins, and none behind a line break."""
+    tokenizer = make(pieces)
+    made = prompter(tokenizer)
+    before = [tokenizer.bos_token_id] if tokenizer("a").input_ids[0] == tokenizer.bos_token_id else []
+    for answer in ANSWERS:
+        whole = before + tokenizer("Is it late?\n" + answer, add_special_tokens=False).input_ids
+        assert [*made.prompt(example("Is it late?")).ids, *made.choice(answer)] == whole
+        assert made.answer(answer) == (*made.choice(answer), tokenizer.eos_token_id)
+        assert made.text(made.answer(answer)) == answer
 
 
 @pytest.mark.parametrize("pieces", ["bytes", "sentences"])
@@ -219,7 +248,7 @@ def test_a_template_that_writes_the_day_writes_the_same_one_tomorrow(make: Make,
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", sorted({*STYLES} - {"llama-3"}))
+@pytest.mark.parametrize("name", sorted({*STYLES} - {"llama-3", "qwen-3"}))
 def test_the_real_tokenizer_of_gpt2_reads_its_chats_as_we_do(data_folder: Path, name: str) -> None:
     tokenizer = gpt2(data_folder)
     style = STYLES[name]

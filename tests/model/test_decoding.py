@@ -10,8 +10,10 @@ import pytest
 import torch
 from scipy.stats import chisquare
 from tiny_models import KINDS, SENTENCES, Kind, Tiny, untouched
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.generation import TopPLogitsWarper
 
+from afters.model.causal import Causal
 from afters.model.decoding import beams, greedy, sampled
 from afters.model.load import Loaded, load
 from afters.seeds import stream
@@ -168,3 +170,24 @@ def test_an_answer_may_be_ended_by_what_it_says(tiny: Tiny, method: Any) -> None
     asked = prompts(loaded)
     written = method(loaded.network, asked, max_new_tokens=NEW_TOKENS, ends=[], over=lambda ids: len(ids) == 5)
     assert written == method(loaded.network, asked, max_new_tokens=5, ends=[])
+
+
+@pytest.mark.parametrize("family", ["gpt_neo", "mpt"])
+def test_families_that_count_columns_answer_alike_in_any_batch(family: str) -> None:
+    """Neither heeds the positions that it is told: padding between a shared beginning and the rest would count."""
+    sizes: dict[str, dict[str, Any]] = {
+        "gpt_neo": {
+            **{"hidden_size": 32, "num_layers": 2, "num_heads": 4, "intermediate_size": 48, "window_size": 16},
+            **{"attention_types": [[["global", "local"], 1]], "max_position_embeddings": 128},
+        },
+        "mpt": {"d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 128},
+    }
+    module = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, vocab_size=97, **sizes[family])).eval()
+    chance = torch.Generator().manual_seed(1)
+    for weight in module.parameters():
+        if weight.ndim > 1:
+            torch.nn.init.normal_(weight, std=0.25, generator=chance)
+    network = Causal(module)
+    alike = [[5, 6, 7] * 14 + list(range(8, 8 + size)) for size in (3, 17, 9, 30)]
+    limits: dict[str, Any] = {"max_new_tokens": 8, "ends": []}
+    assert greedy(network, alike, **limits) == [greedy(network, [one], **limits)[0] for one in alike]

@@ -12,7 +12,7 @@ from tiny_models import KINDS, Kind, Tiny
 
 from afters.errors import ModelError
 from afters.model.causal import Causal
-from afters.model.load import load, resolve_precision
+from afters.model.load import load, resolve_precision, skeleton
 from afters.model.seq2seq import Seq2Seq
 
 
@@ -93,6 +93,16 @@ def test_a_configuration_that_makes_no_model_is_told(llama: Path, settings: dict
 def test_an_architecture_that_is_not_known_is_told_with_the_nearest(llama: Path) -> None:
     with pytest.raises(ModelError, match="unknown model_type 'lama'; did you mean 'llama'"):
         load(with_config(llama, model_type="lama"))
+
+
+@pytest.mark.parametrize("family", ["mamba", "qwen3_next", "lfm2"])
+def test_a_decoder_whose_layers_keep_states_is_refused(tmp_path: Path, family: str) -> None:
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
+    layers = {"layer_types": ["conv", "full_attention"], **heads} if family == "lfm2" else {}
+    small = {"vocab_size": 8, "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 16, **layers}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": family, **small}))
+    with pytest.raises(ModelError, match=f"{family} models are not supported yet"):
+        skeleton(tmp_path)
 
 
 def test_a_tokenizer_that_asks_for_code_is_refused_and_runs_nothing(llama: Path, tmp_path: Path) -> None:

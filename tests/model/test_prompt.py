@@ -30,7 +30,10 @@ def example(prompt: str = "Is the parcel late?", **fields: Any) -> Example:
 
 
 def prompter(tiny: Tiny, kind: Kind, *, limit: int = WIDE) -> Prompter:
-    return prompter_of(tiny(kind), max_prompt_tokens=limit)
+    """Give one for a model without a last position, so that `limit` alone decides."""
+    made = prompter_of(tiny(kind), max_prompt_tokens=limit)
+    made.positions = None
+    return made
 
 
 def control_ids(prompter: Prompter) -> set[int]:
@@ -185,6 +188,35 @@ def test_whole_shots_are_dropped_last_first_until_the_prompt_fits(tiny: Tiny, ki
             made = prompter(tiny, kind, limit=limit).prompt(told)
             assert (made.ids, made.shots_used, made.tokens_cut) == (with_shots[count], count, 0)
     assert prompter(tiny, kind, limit=sizes[3]).prompt(told).shots_used == 3
+
+
+def test_shots_leave_room_for_the_answer_where_both_share_positions(tiny: Tiny) -> None:
+    told = example(shots=SHOTS)
+    sizes = [len(prompter(tiny, "gpt2").prompt(replace(told, shots=SHOTS[:count])).ids) for count in range(4)]
+    made = prompter_of(tiny("gpt2"), max_prompt_tokens=WIDE)
+    assert made.positions == 128
+    longest = 128 - sizes[2]
+    assert made.prompt(told).shots_used == 3
+    assert made.prompt(told, answer_tokens=longest).shots_used == 2
+    assert made.prompt(told, answer_tokens=longest + 1).shots_used == 1
+    choices = replace(told, choices=("yes", "7" * longest))
+    assert len(made.choices(choices)[1]) == longest, "each digit is a token"
+    assert made.prompt(choices).shots_used == 2
+    assert made.prompt(choices, answer_tokens=longest + 1).shots_used == 1
+
+
+def test_virtual_tokens_take_places_of_a_decoder(tiny: Tiny) -> None:
+    assert prompter_of(tiny("gpt2"), virtual_tokens=20).positions == 108
+    assert prompter_of(tiny("t5"), virtual_tokens=20).positions is None
+
+
+def test_an_answer_keeps_its_spaces_whatever_the_tokenizer_would_tidy(tiny: Tiny, tmp_path: Path) -> None:
+    AutoTokenizer.from_pretrained(tiny("t5"), clean_up_tokenization_spaces=True).save_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    made = Prompter(tokenizer, encoder_decoder=True, max_prompt_tokens=WIDE)
+    spaced = "the parcel is late ."
+    assert tokenizer.decode(made.answer(spaced), skip_special_tokens=True) == "the parcel is late."
+    assert made.text(made.answer(spaced)) == spaced
 
 
 BEFORE, SPAN, AFTER = "Summarise: ", "Ann wants the parcel. The lamp is broken, and she is not at home.", "\nSummary?"

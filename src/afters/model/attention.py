@@ -238,7 +238,7 @@ def _normalised(norm: T5LayerNorm | LlamaRMSNorm, hidden: Tensor) -> Tensor:
 
 def _normalised_by_one_more(norm: GemmaRMSNorm, hidden: Tensor) -> Tensor:
     """Gemma's weights say how much more than 1 they are."""
-    return _Norm.apply(hidden, 1 + norm.weight, norm.eps, _of_products(hidden))  # type: ignore[no-any-return, no-untyped-call]
+    return _Norm.apply(hidden, 1 + norm.weight.float(), norm.eps, _of_products(hidden))  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _of_products(hidden: Tensor) -> torch.dtype:

@@ -7,11 +7,22 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from afters.model.head import head_only_at, losses_at
 from afters.model.network import Begun, Ids, Learner, Pair, but_the_first, padded
 from afters.model.sharing import shared_beginning
+
+COUNTS_COLUMNS = frozenset({"gpt_neo", "mpt"})
+"""Families that take a token's column for its place, padding included, whatever positions they are told."""
+
+
+def keeps_states(module: Any) -> bool:
+    """Tell whether a decoder keeps more of what it read than keys and values, as Mamba's and Qwen3-Next's layers do."""
+    layers = DynamicCache(config=module.config).layers
+    return bool(module._is_stateful) or any(
+        type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers
+    )
 
 
 class Causal(Learner):
@@ -67,9 +78,9 @@ class _Begun:
     def __init__(self, module: Any, prompts: Sequence[Ids], *, pad: int) -> None:
         self._module, self._pad = module, pad
         self.past = DynamicCache(config=module.config)
-        # A window of attention counts the padding between a shared beginning and the rest.
-        windowed = any(layer.is_sliding for layer in self.past.layers)
-        shared = 0 if windowed else shared_beginning(prompts)
+        # A window of attention counts the padding between a shared beginning and the rest, and so do some families.
+        counted = any(layer.is_sliding for layer in self.past.layers) or module.config.model_type in COUNTS_COLUMNS
+        shared = 0 if counted else shared_beginning(prompts)
         if shared:
             self._read_once(prompts[0][:shared], rows=len(prompts))
         ids, own = padded([ids[shared:] for ids in prompts], pad=pad, device=module.device, left=True)

@@ -100,7 +100,8 @@ class ChatTemplate:
     def __init__(self, tokenizer: Any) -> None:
         self._template = _read(tokenizer.get_chat_template())
         controls = {name: text for name, text in tokenizer.special_tokens_map.items() if isinstance(text, str)}
-        self._given = {"tools": None, "documents": None, **controls}
+        # What is taught are answers without thoughts, so that is also how the model is asked.
+        self._given = {"tools": None, "documents": None, "enable_thinking": False, **controls}
         self._marked: dict[tuple[str, ...], str] = {}
 
     def write(self, messages: Sequence[Message], *, answer_follows: bool = False, where: str | None = None) -> Written:

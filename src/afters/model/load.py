@@ -19,7 +19,7 @@ from transformers.utils import logging as transformers_logging
 from afters.errors import ModelError, unknown
 from afters.model import files
 from afters.model.attention import PACKABLE, lean, packed
-from afters.model.causal import Causal
+from afters.model.causal import Causal, keeps_states
 from afters.model.dropout import cheapen
 from afters.model.network import Network
 from afters.model.prompt import Prompter, default_max_prompt_tokens, positions_of
@@ -119,12 +119,23 @@ def skeleton(folder: Path) -> Any:
         raise ModelError(
             "config.json makes no model", where=folder.name, received=f"{type(error).__name__}: {error}"
         ) from None
+    _refuse_states(module, kind, folder)
     # FLAN-T5's configuration says that its head is the embeddings; its files hold a head of its own.
     head = module.get_output_embeddings()
     [name] = [name for name, part in module.named_modules() if part is head]
     if f"{name}.weight" in _stored(folder):
         head.weight = torch.nn.Parameter(torch.empty_like(head.weight))
     return module
+
+
+def _refuse_states(module: Any, kind: type[Seq2Seq] | type[Causal], folder: Path) -> None:
+    """Refuse a model whose rows cannot be padded, taken out of a batch or read in part, as answering does."""
+    if kind is Causal and keeps_states(module):
+        raise ModelError(
+            f"{module.config.model_type} models are not supported yet: their layers keep states, not keys and values",
+            where=f"{folder.name}/config.json",
+            hint="Take a model of the same size whose layers all attend, as Llama, Qwen3 or Gemma.",
+        )
 
 
 def _stored(folder: Path) -> set[str]:
@@ -142,7 +153,7 @@ def prompter_of(
     """Return the Prompter of the model in `folder`, without loading its weights."""
     config = files.config(folder)
     room = default_max_prompt_tokens(config, max_new_tokens=max_new_tokens, virtual_tokens=virtual_tokens)
-    return _prompter(folder, config, max_prompt_tokens=max_prompt_tokens or room)
+    return _prompter(folder, config, max_prompt_tokens=max_prompt_tokens or room, virtual_tokens=virtual_tokens)
 
 
 def resolve_precision(precision: Precision | Literal["auto"], device: torch.device) -> Precision:
@@ -175,6 +186,7 @@ def _module(folder: Path, kind: type[Seq2Seq] | type[Causal], **options: Any) ->
             expected="every weight of the architecture that config.json names",
             hint="Name a language model's own folder, not an encoder's or an unfinished download.",
         )
+    _refuse_states(module, kind, folder)
     return module
 
 
@@ -184,7 +196,7 @@ def _made_lean(module: Any, family: str) -> tuple[Any, bool]:
     return packed(module) if packs else lean(module) if family == "t5" else module, packs
 
 
-def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int) -> Prompter:
+def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int, virtual_tokens: int = 0) -> Prompter:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # as above: a broken file raises whatever its reader trips over
@@ -192,11 +204,12 @@ def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int) -
             "the tokenizer cannot be read", where=folder.name, received=f"{type(error).__name__}: {error}"
         ) from None
     _begins_an_answer(config, folder)
+    positions = positions_of(config)
     return Prompter(
         tokenizer,
         encoder_decoder=kind_of(config, folder) is Seq2Seq,
         max_prompt_tokens=max_prompt_tokens,
-        positions=positions_of(config),
+        positions=None if positions is None else positions - virtual_tokens,
     )
 
 

@@ -81,6 +81,10 @@ QUESTION: tuple[Message, ...] = ({"role": "user", "content": "q"},)
 """What stands before an answer while it is encoded on its own."""
 
 
+BREAK = "\n"
+"""What stands between prompt and answer of a decoder-only model without a chat template."""
+
+
 class Prompter:
     """Encodes prompts and answers for one tokenizer and one kind of model."""
 
@@ -104,7 +108,7 @@ class Prompter:
         """Encode the texts of these Examples at once, which takes half the time; they are soon to be asked for."""
         if self._chat is not None:
             return
-        texts = list(dict.fromkeys(text for example in examples for text in self._texts(example)))
+        texts = list(dict.fromkeys([BREAK, *(text for example in examples for text in self._texts(example))]))
         self._encoded("")  # leaves the backend set to encode texts in this way
         together = self.tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         self._ahead = {text: self._without_controls(made.ids) for text, made in zip(texts, together, strict=True)}
@@ -114,45 +118,59 @@ class Prompter:
             yield example.prompt
             return
         yield self._asked_text(example.system, example.prompt, example.shots)
-        yield from (example.references[0], *example.choices)
+        before = "" if self.encoder_decoder or _asks_nothing(example) else BREAK
+        yield from (before + text for text in (example.references[0], *example.choices))
 
-    def prompt(self, example: Example) -> EncodedPrompt:
+    def prompt(self, example: Example, *, answer_tokens: int = 0) -> EncodedPrompt:
         """Encode the prompt; whole shots are dropped, then the cuttable span is cut, until it fits.
 
         Solved examples go first, the last of them first; then what was said before the question, the oldest first.
+        Where prompt and answer share positions, shots leave room for every choice, and for so many `answer_tokens`.
         """
         if example.objective != "answer":
             return self._of_text(example).prompt
-        if not (example.prompt or example.system or example.shots):
+        if _asks_nothing(example):
             around = (*self._before, *self._after) if self.encoder_decoder else self._before
             return EncodedPrompt(around or self.end_ids[:1], 0, 0)
         solved = len(example.shots) - example.turns
         fewer = [example.shots[:kept] + example.shots[solved:] for kept in range(solved, -1, -1)]
         fewer += [example.shots[kept:] for kept in range(solved + 1, len(example.shots) + 1)]
+        room = self._room_for_shots(example, answer_tokens=answer_tokens)
         for shots in fewer:
             ids = self._encode(example, example.prompt, shots)
-            if len(ids) <= self.max_prompt_tokens:
+            if len(ids) <= (room if shots else self.max_prompt_tokens):
                 return EncodedPrompt(ids, len(shots), 0)
         return self._cut(example, excess=len(ids) - self.max_prompt_tokens)
+
+    def _room_for_shots(self, example: Example, *, answer_tokens: int) -> int:
+        """Return how many tokens a prompt with shots may have."""
+        if self.positions is None or self.encoder_decoder:
+            return self.max_prompt_tokens
+        longest = max([answer_tokens, *map(len, self.choices(example))])
+        return min(self.max_prompt_tokens, self.positions - longest)
 
     def taught(self, example: Example) -> tuple[int, ...]:
         """Encode what is taught of an Example: its first reference, or the part of its text that is hidden."""
         if example.objective != "answer":
             return (*self._of_text(example).hidden, *(self._after or self.end_ids[:1]))
-        return self.answer(example.references[0])
+        return self._answer(example.references[0], before="" if _asks_nothing(example) else BREAK)
 
     def choices(self, example: Example) -> tuple[tuple[int, ...], ...]:
         """Encode what is scored of an Example: each of its choices, or the part of its text that is hidden."""
         if example.objective != "answer":
             return (self._of_text(example).hidden,)
-        return tuple(self.choice(text) for text in example.choices)
+        before = "" if _asks_nothing(example) else BREAK
+        return tuple(self._choice(text, before) for text in example.choices)
 
     def answer(self, text: str) -> tuple[int, ...]:
-        """Encode an answer with the token that ends it."""
+        """Encode an answer to a question, with the token that ends it."""
+        return self._answer(text, before=BREAK)
+
+    def _answer(self, text: str, *, before: str) -> tuple[int, ...]:
         if self.encoder_decoder:
             return (*self._before, *self._plain(text), *(self._after or self.end_ids[:1]))
         if self._chat is None:
-            return (*self._plain(text), self.end_ids[0])
+            return (*self._behind(before, text), self.end_ids[0])
         span, pieces = self._replied(text)
         ends = [place for place, piece in enumerate(pieces) if piece.start >= span[1] and piece.id == self.end_ids[0]]
         if ends:
@@ -161,13 +179,13 @@ class Prompter:
 
     def choice(self, text: str) -> tuple[int, ...]:
         """Encode a choice to be scored: as an answer, without the token that ends it."""
-        return self._choice(text)
+        return self._choice(text, BREAK)
 
-    def _encoded_choice(self, text: str) -> tuple[int, ...]:
+    def _encoded_choice(self, text: str, before: str) -> tuple[int, ...]:
         if self.encoder_decoder:
             return (*self._before, *self._plain(text))
         if self._chat is None:
-            return self._plain(text)
+            return self._behind(before, text)
         span, pieces = self._replied(text)
         return _until(pieces, span[1])
 
@@ -181,7 +199,9 @@ class Prompter:
         return bool(stop) and any(end in self._decoded(ids) for end in stop)
 
     def _decoded(self, ids: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        # Else some tokenizers take the space away before a full stop, which no reference loses.
+        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        return str(self.tokenizer.decode(list(ids), **options))
 
     def _of_text(self, example: Example) -> _Text:
         """Hide a part of an Example's text; what of it does not fit is cut off at its end."""
@@ -225,6 +245,11 @@ class Prompter:
     def _plain(self, text: str) -> tuple[int, ...]:
         ids = self._ahead.get(text)
         return self._without_controls(self._encoded(text)) if ids is None else ids
+
+    def _behind(self, before: str, text: str) -> tuple[int, ...]:
+        """Encode a text as it stands behind another: where a text begins, Llama 2's tokenizer puts a space."""
+        head, whole = self._plain(before), self._plain(before + text)
+        return whole[len(head) :] if whole[: len(head)] == head else self._plain(text)
 
     def _encoded(self, text: str) -> Sequence[int]:
         ids: Sequence[int] = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
@@ -277,13 +302,13 @@ class Prompter:
             chat = self._chat.write(
                 layout.turns(example.system, question, shots), answer_follows=True, where=example.source
             )
-            return tuple(piece.id for piece in self._pieces(chat))
+            return tuple(piece.id for piece in self._pieces(self._opened(chat)))
         text = self._plain(self._asked_text(example.system, question, shots))
         return (*self._before, *text, *(self._after if self.encoder_decoder else ()))
 
     def _asked_text(self, system: str, question: str, shots: Sequence[Shot]) -> str:
         """Return a prompt without a chat template as one text."""
-        return layout.text(system, question, shots) + ("" if self.encoder_decoder else "\n")
+        return layout.text(system, question, shots) + ("" if self.encoder_decoder else BREAK)
 
     def _replied(self, text: str) -> tuple[Span, list[_Piece]]:
         """Return what a chat model writes after its prompt to give this answer, and where the answer stands in it."""
@@ -303,8 +328,24 @@ class Prompter:
     def _asked(self) -> tuple[str, list[int]]:
         """A short question as a chat model reads it: text and ids."""
         assert self._chat is not None
-        chat = self._chat.write(QUESTION, answer_follows=True)
+        chat = self._opened(self._chat.write(QUESTION, answer_follows=True))
         return chat.text, [piece.id for piece in self._pieces(chat)]
+
+    def _opened(self, chat: Written) -> Written:
+        """Return a prompt up to where the answer begins."""
+        return chat._replace(text=chat.text + self._opening)
+
+    @cached_property
+    def _opening(self) -> str:
+        """What a template writes before the answer of a finished turn only, as an empty block of thoughts.
+
+        Not white space alone, nor the spaces at its end: they belong to the answer's first piece.
+        """
+        assert self._chat is not None
+        asked = self._chat.write(QUESTION, answer_follows=True).text
+        told, (_, (start, _)) = self._chat.write([*QUESTION, {"role": "assistant", "content": "a"}])
+        between = told[len(asked) : start] if told.startswith(asked) else ""
+        return between.rstrip(" ") if between.strip() else ""
 
     def _pieces(self, chat: Written) -> list[_Piece]:
         """Encode a conversation whole, as the tokenizer does; control tokens that a message spells become letters."""
@@ -336,6 +377,10 @@ class Prompter:
                     return EncodedPrompt(ids, 0, len(offsets) - keep)
         tokens = self.max_prompt_tokens + excess
         raise PromptTooLong(tokens, limit=self.max_prompt_tokens, where=example.source)
+
+
+def _asks_nothing(example: Example) -> bool:
+    return not (example.prompt or example.system or example.shots)
 
 
 def _until(pieces: Sequence[_Piece], end: int) -> tuple[int, ...]:

@@ -69,7 +69,8 @@ class Mixed:
         if solved:
             self._prompter.read_ahead(solved.values())
         for index, example in solved.items():
-            found[index] = found[index]._replace(prompt=self._prompter.prompt(example).ids)
+            prompt = self._prompter.prompt(example, answer_tokens=len(found[index].answer))
+            found[index] = found[index]._replace(prompt=prompt.ids)
         return found
 
     def _with_shots(self, task: int, row: int, *, place: int, count: int) -> Example:

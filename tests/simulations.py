@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from afters.compare.forgetting import UNSEEN
+from afters.compare.finding import UNSEEN
 from afters.compare.intervals import (
     FEW_CLUSTERS,
     Interval,

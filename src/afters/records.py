@@ -294,6 +294,9 @@ class Comparison:
     before_empty: int = 0
     after_empty: int = 0
     """Compared Cases with an empty answer on each side; empty answers are scored like any other."""
+    possible_low: float | None = None
+    possible_high: float | None = None
+    """The interval once a Case is reckoned with that was not seen, and lost or gained all: what `equivalent` needs."""
 
 
 def _brief(value: str) -> str:

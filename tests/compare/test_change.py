@@ -9,8 +9,11 @@ from comparisons import Grade, case, corpus, graded, result, shuffled
 from scipy import stats
 
 from afters.compare.change import compare, interval, with_corrections
+from afters.compare.finding import with_unseen
+from afters.compare.resample import Array
 from afters.errors import ComparisonRefused, SettingsError
 from afters.metrics.bleu import Bleu
+from afters.metrics.correlation import Pearson
 from afters.metrics.match import ExactMatch
 from afters.metrics.metric import Metric, reduce
 from afters.records import Comparison, Direction, Kind, Result
@@ -219,6 +222,98 @@ def test_equivalence_does_not_rest_on_the_test() -> None:
     assert made.verdict == "equivalent"
     first, _ = with_corrections([made, made])
     assert (first.verdict, first.sentence) == ("equivalent", made.sentence)
+
+
+def test_a_few_rows_that_stayed_rule_nothing_out() -> None:
+    """A loss of everything on one row in twenty is a loss of 0.05, and most sets of 20 rows hold none of these."""
+    same = [0.7] * 20
+    found = tuned(graded("before", same), graded("after", same), smallest_effect=0.05)
+    assert (found.low, found.high, found.verdict) == (0.0, 0.0, "cannot_tell")
+    assert "With one Case more that lost or gained all, 0.10" in found.sentence
+    many = [0.7] * 200
+    assert tuned(graded("before", many), graded("after", many), smallest_effect=0.05).verdict == "equivalent"
+
+
+def test_the_unseen_case_is_one_among_the_others() -> None:
+    gains = np.array([0.1, -0.2, 0.3, 0.0, 0.05])
+    low, high = with_unseen(gains.mean(), gains.std(ddof=1), clusters=5, apart=0.9, confidence=0.95)
+    ends = [stats.t.interval(0.95, 5, loc=both.mean(), scale=stats.sem(both)) for both in _with(gains, 0.9)]
+    assert (low, high) == pytest.approx((ends[0][0], ends[1][1]))
+
+
+def _with(gains: Array, apart: float) -> list[Array]:
+    return [np.append(gains, -apart), np.append(gains, apart)]
+
+
+def test_few_rows_that_lost_all_are_seldom_called_equivalent() -> None:
+    """A true loss of just the effect that matters, by 5 % of the rows: 2.5 % of studies may miss it."""
+    draw, wrongly = stream(8, "rare"), 0
+    for _ in range(200):
+        after = np.where(draw.random(30) < 0.05, 0.0, 1.0) * 0.99  # no right-or-wrong, which Tango would take
+        found = tuned(graded("before", [0.99] * 30), graded("after", after.tolist()), smallest_effect=0.05)
+        wrongly += found.verdict == "equivalent"
+    assert wrongly == 0, "without the unseen row it is every fifth"
+
+
+def test_a_corpus_score_of_two_rows_that_stayed_rules_nothing_out() -> None:
+    made = graded("before", [0.5, 0.7])
+    found = tuned(made, replace(made, label="after"), CorpusGrade(), smallest_effect=0.05)
+    assert (found.low, found.high, found.verdict) == (0.0, 0.0, "cannot_tell")
+
+
+def test_among_several_declared_ones_what_is_said_of_the_effect_pays_too() -> None:
+    before, after = noisy("several", 400, 0.06)
+    made = tuned(graded("before", before), graded("after", after), smallest_effect=0.05)
+    assert made.verdict == "improved"
+    first, *_ = with_corrections([made] * 10)
+    assert first.verdict == "improved_effect_unproven" and first.p_corrected < 0.05
+    assert "As one of several declared comparisons it may miss the 0.05" in first.sentence
+    explored, *_ = with_corrections([replace(made, primary=False)] * 10)
+    assert explored.verdict == "improved", "what explores pays by its p alone"
+
+
+def test_among_several_declared_ones_equivalence_pays_too() -> None:
+    before, after = noisy("level", 100, 0.0)
+    sides = graded("before", before), graded("after", after)
+    found = tuned(*sides)
+    assert found.possible_low is not None and found.possible_high is not None
+    made = tuned(*sides, smallest_effect=1.1 * max(-found.possible_low, found.possible_high))
+    assert made.verdict == "equivalent"
+    first, *_ = with_corrections([made] * 10)  # their ends lie 1.43 times as far out
+    assert first.verdict == "cannot_tell"
+    assert "As one of several declared comparisons it is not shown to be smaller than" in first.sentence
+
+
+def test_scores_that_are_equal_on_paper_have_not_changed() -> None:
+    """Both are 2 / 3, as F1 of a precision and a recall."""
+    before, after = 2 * 1.0 * 0.5 / (1.0 + 0.5), 2 * 0.6 * 0.75 / (0.6 + 0.75)
+    assert before != after
+    found = tuned(graded("before", [before] * 40), graded("after", [after] * 40))
+    assert (found.better, found.worse, found.same, found.p_value) == (0, 0, 40, 1.0)
+    assert found.verdict == "cannot_tell"
+
+
+def test_what_one_row_alone_does_not_score_has_no_flips() -> None:
+    points = [(float(number % 7), float(number % 5)) for number in range(40)]
+    rows = [(x, y, x * x, y * y, x * y, 1.0) for x, y in points]
+    cases = [case(f"{number:02}") for number in range(40)]
+    before, after = (result(side, Pearson(), cases, rows) for side in ("before", "after"))
+    found = tuned(before, after, Pearson())
+    assert (found.better, found.worse, found.same) == (0, 0, 0)
+
+
+def test_two_points_have_no_correlation_to_compare() -> None:
+    cases = [case("1"), case("2")]
+    made = result("before", Pearson(), cases, [(1.0, 1.0, 1.0, 1.0, 1.0, 1.0), (2.0, 3.0, 4.0, 9.0, 6.0, 1.0)])
+    with pytest.raises(ComparisonRefused, match="from 3 on it can"):
+        tuned(made, replace(made, label="after"), Pearson())
+
+
+def test_clusters_that_are_right_or_wrong_get_wilsons_interval_as_cases_do() -> None:
+    cases = [case(f"{number}/{copy}", cluster=f"{number}") for number in range(3) for copy in range(2)]
+    found = interval(result("before", ExactMatch(), cases, [(1.0, 1.0)] * 6), ExactMatch())
+    assert found == interval(matched("before", [1] * 3), ExactMatch())
+    assert found["exact_match"][0] < 0.5
 
 
 def test_the_interval_of_one_result_holds_its_score() -> None:

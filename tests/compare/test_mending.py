@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from comparisons import Grade, graded
+from comparisons import Grade, graded, result
 
 from afters.compare.cures import Cure, CureKind
 from afters.compare.forgetting import keep
 from afters.compare.mending import Judged, _along, mended
+from afters.metrics.likelihood import BitsPerByte
 from afters.records import Result
 from afters.seeds import stream
 
@@ -89,6 +90,27 @@ def test_between_two_points_of_the_control_the_line_is_straight_and_beyond_them_
     gains = np.array([[0.0], [0.8], [0.6]])
     at = [float(_along(np.array([x]), changes, gains)[0]) for x in (-0.1, -0.3, -0.9, 0.2)]
     assert at == pytest.approx([0.3, 0.7, 0.8, 0.0])
+
+
+def test_of_points_with_the_same_change_the_best_is_the_line() -> None:
+    for gains in ([0.0, 0.8, 0.3], [0.0, 0.3, 0.8]):
+        line = np.array([[0.0], [-0.2], [-0.2]]), np.array(gains)[:, None]
+        at = [float(_along(np.array([x]), *line)[0]) for x in (-0.2, -0.1, -0.9)]
+        assert at == pytest.approx([0.8, 0.4, 0.8])
+
+
+def test_without_a_score_on_a_scale_nothing_is_called_a_cure() -> None:
+    """Bits per byte have no worst value: how far along the line a model is cannot be told."""
+    rows = [(4.0, 8.0)] * CASES
+    text = replace(result("before", BitsPerByte(), graded("x", [0.0] * CASES).cases, rows), task="prose")
+    models = [
+        one._replace(kept_results={"prose": replace(text, label=one.name)}, kept=[replace(one.kept[0], word="kept")])
+        for one in (PLAIN, HALF, model("replay", "cure", 0.6, 0.8))
+    ]
+    kept = {"prose": (BitsPerByte(), "bits_per_byte")}
+    base = on("chats", "before", scores("base", 0.2))
+    made = mended(base, {"prose": text}, models, Grade(), score="grade", kept_metrics=kept)
+    assert all(math.isnan(one.above.value) and math.isnan(one.change.value) and not one.is_one for one in made)
 
 
 def test_it_survives_json() -> None:

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from comparisons import Grade, corpus, graded, shuffled
+from comparisons import Grade, corpus, graded, result, shuffled
 from scipy import stats
 
 from afters.compare.recipe import DOUBT, compare_recipes, crossed
 from afters.compare.resample import Array
 from afters.errors import ComparisonRefused
 from afters.metrics.bleu import Bleu
+from afters.metrics.correlation import Spearman
 from afters.records import Comparison, Kind, Result
 from afters.seeds import stream
 
@@ -171,6 +172,44 @@ def test_nothing_changed_is_no_finding() -> None:
     assert found.difference == pytest.approx(0)
     assert found.p_value == pytest.approx(1)
     assert found.verdict == "cannot_tell"
+
+
+def test_what_never_varies_proves_nothing_on_few_cases() -> None:
+    """Two rows, wrong before and right in both runs after: McNemar's test on them has p = 0.5."""
+    found = recipes([graded("b", [0.0] * 2)], weighed("a", [1.0] * 2))
+    assert (found.p_value, found.verdict) == (0.5, "cannot_tell")
+    assert found.low < 0
+    many = recipes([graded("b", [0.0] * 40)], weighed("a", [1.0] * 40))
+    assert many.verdict == "improved" and 0.8 < many.low < 1
+
+
+def test_runs_that_are_right_on_few_cases_are_not_called_equivalent() -> None:
+    few = recipes(weighed("b", [1.0] * 8), weighed("a", [1.0] * 8), smallest_effect=0.05)
+    assert few.verdict == "cannot_tell"
+    many = recipes(weighed("b", [1.0] * 200), weighed("a", [1.0] * 200), smallest_effect=0.05)
+    assert many.verdict == "equivalent"
+
+
+def weighed(name: str, values: Sequence[float]) -> list[Result]:
+    """Two runs with the same scores and weights of their own."""
+    made = [graded(f"{name}{seed}", values) for seed in range(2)]
+    return [replace(one, identity={**one.identity, "weights": one.label}) for one in made]
+
+
+def test_ranks_are_compared_over_seeds_by_what_each_case_says_of_them() -> None:
+    """Spearman is Pearson of the ranks: with ranks as numbers both say the same, but for ranks within a jackknife."""
+    draw, right = stream(9, "ranks"), np.arange(60.0)
+    cases = graded("x", [0.0] * 60).cases
+
+    def run(label: str, noise: float) -> Result:
+        written = right + draw.normal(0, noise, size=60)
+        return result(label, Spearman(), cases, [*zip(written.tolist(), right.tolist(), strict=True)])
+
+    before, after = [run(f"b{seed}", 60) for seed in range(3)], [run(f"a{seed}", 10) for seed in range(3)]
+    found = compare_recipes(before, after, Spearman(), score="spearman", kind="tuning", primary=True)
+    expected = np.mean([stats.spearmanr(*np.array(one.rows["spearman"]).T).statistic for one in after])
+    assert found.after_value == pytest.approx(expected)
+    assert found.verdict == "improved" and (found.better, found.worse, found.same) == (0, 0, 0)
 
 
 def test_one_checkpoint_is_not_taken_for_several_seeds() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -74,7 +76,19 @@ def test_an_effect_needs_as_many_discordant_pairs() -> None:
     # With 100 pairs of which 5 are discordant, 5 points cannot be shown; more needs more discordant pairs.
     assert detectable_by_pairs(0.05, pairs=100, confidence=0.95) > 0.05
     assert 0 < detectable_by_pairs(0.0, pairs=100, confidence=0.95) < 0.1
-    assert detectable_by_pairs(0.0, pairs=2, confidence=0.95) == 1
+    # Of six pairs all must change to one side: 0.963 to the sixth is 0.8.
+    assert detectable_by_pairs(0.0, pairs=6, confidence=0.95) == pytest.approx(0.8 ** (1 / 6), abs=1e-4)
+
+
+@pytest.mark.parametrize("clusters", [2, 3, 5])
+def test_fewer_than_six_show_nothing_however_large(clusters: int) -> None:
+    """The p-value of five flips is 2 / 2^5 at the least."""
+    assert sign_flip(np.full(clusters, 0.3), seed=0).p_value > 0.05
+    assert mcnemar(clusters, 0).p_value > 0.05
+    assert detectable(0.01, clusters=clusters, confidence=0.95) == math.inf
+    assert detectable_by_pairs(1.0, pairs=clusters, confidence=0.95) == math.inf
+    assert clusters_needed(0.01, effect=0.3, confidence=0.95) == 6
+    assert sign_flip(np.full(6, 0.3), seed=0).p_value < 0.05
 
 
 def test_rouge_on_dialogsum_needs_this_many_dialogues() -> None:

@@ -52,6 +52,15 @@ def test_where_nothing_was_tried_nothing_is_told(told: Told) -> None:
     assert "cures" not in json.loads(verdict_json(told))
 
 
+def test_without_a_scale_no_line_is_drawn_and_it_is_said_why(told: Told) -> None:
+    nowhere = Difference(math.nan, math.nan, math.nan)
+    bare = replace(told, cures=tuple(replace(one, change=nowhere, above=nowhere) for one in (PLAIN, REPLAY)))
+    page = render(build(bare))
+    assert "is scored without a scale" in page and "Mended" not in page and "nan" not in page
+    [section] = [section for section in build(bare).sections if section.id == "cures"]
+    assert not any(isinstance(block, Figure) for block in section.blocks)
+
+
 def test_the_cure_is_named_with_what_it_kept_and_how_much_of_the_gain(mended: Told) -> None:
     said = build(mended).also[-1]
     assert (said.word, said.tone) == ("Mended", "good")

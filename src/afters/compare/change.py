@@ -23,6 +23,7 @@ from afters.compare.intervals import (
     Interval,
     centred,
     corpus_interval,
+    further_out,
     percentile_interval,
     ratio_interval,
     wilson_interval,
@@ -73,11 +74,11 @@ def compare(
     of_score = statistic(metric, score=score)
     paired = pair(before, after, metric)
     found = _find(paired, metric, score=score, effect=smallest_effect, confidence=confidence, seed=seed)
-    better, worse = paired.flips(of_score, direction=metric.direction)
+    better, worse, same = paired.flips(of_score, direction=metric.direction)
     cases, clusters = len(paired.clusters), int(paired.clusters.max()) + 1
     comparison = concluded(
         found,
-        Compared(cases, clusters, paired.unjudged, better, worse),
+        Compared(cases, clusters, paired.unjudged, better, worse, same),
         task=before.task,
         metric=score,
         kind=kind,
@@ -102,11 +103,12 @@ class Compared(NamedTuple):
     unjudged: int
     better: int
     worse: int
+    same: int
 
 
 def concluded(found: Finding, compared: Compared, **named: Any) -> Comparison:
     """Return the Comparison that these numbers make, still without its word; `named` are its other fields."""
-    cases, clusters, unjudged, better, worse = compared
+    cases, clusters, unjudged, better, worse, same = compared
     return Comparison(
         cases=cases,
         clusters=clusters,
@@ -122,11 +124,13 @@ def concluded(found: Finding, compared: Compared, **named: Any) -> Comparison:
         test=found.significance.test,
         better=better,
         worse=worse,
-        same=cases - better - worse,
+        same=same,
         detectable=found.detectable,
         cases_needed=None if found.needed is None else math.ceil(found.needed * cases / clusters),
         verdict="cannot_tell",
         sentence="",
+        possible_low=found.possible[0],
+        possible_high=found.possible[1],
         **named,
     )
 
@@ -135,9 +139,13 @@ def with_corrections(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Return the comparisons corrected for being several, and decided again.
 
     The primary ones, declared beforehand, pay Holm's price: the chance of any false finding among them stays below
-    1 - confidence. The others explore, and pay Benjamini and Hochberg's: so does the expected share of false ones
-    among their findings. A correction only ever weakens a word: an improvement or a loss that does not outlive it
-    becomes `equivalent` where the interval lies within the smallest effect, and `cannot_tell` otherwise.
+    1 - confidence. What is said of the smallest effect, reached or out of reach, rests on the interval and not on p; so
+    among m of them the interval's ends are taken to lie as much further out as those of a normal mean do at
+    1 - (1 - confidence) / m (Bonferroni). The others explore, and pay Benjamini and Hochberg's price: so does the
+    expected share of false ones among their findings; what they say of the smallest effect pays nothing.
+
+    A correction only ever weakens a word: an improvement or a loss that does not outlive it becomes `equivalent` where
+    the interval lies within the smallest effect, and `cannot_tell` otherwise.
     """
     made = list(comparisons)
     _correct(made, holm, "Holm", primary=True)
@@ -204,16 +212,16 @@ def _correct(
     if len(places) > 1:
         corrected = correct([made[place].p_value for place in places])
         for place, p_corrected in zip(places, corrected, strict=True):
-            made[place] = _corrected(made[place], p_corrected, name)
+            made[place] = _corrected(made[place], p_corrected, name, declared=len(places) if primary else 1)
 
 
-def _corrected(comparison: Comparison, p_corrected: float, name: Correction) -> Comparison:
+def _corrected(comparison: Comparison, p_corrected: float, name: Correction, *, declared: int) -> Comparison:
     corrected = replace(comparison, p_corrected=p_corrected, correction=name)
-    if comparison.verdict == "equivalent":
-        return corrected  # It does not rest on the test; and its margin, which its sentence tells, is not kept.
     if comparison.verdict == "cannot_tell":
         return replace(corrected, sentence=sentence(corrected))
-    return decided(corrected)
+    if comparison.verdict == "equivalent" and not (comparison.smallest_effect and declared > 1):
+        return corrected  # It does not rest on the test; and its margin, which its sentence tells, is not kept.
+    return decided(corrected, wider=further_out(declared, confidence=comparison.confidence))
 
 
 def _whole_intervals(
@@ -234,7 +242,9 @@ def _interval(
     if kind == "corpus":
         return corpus_interval([sum_by_cluster(rows, clusters)], score, confidence=confidence, seed=seed)
     values = score(rows)
-    if kind == "binary" and len(set(clusters.tolist())) == len(values) and right_or_wrong(values):
-        return wilson_interval(int(values.sum()), cases=len(values), confidence=confidence)
     totals = sum_by_cluster(np.column_stack([values, np.ones_like(values)]), clusters)
+    whole = totals[:, 0] / totals[:, 1]
+    # Clusters that are wholly right or wholly wrong are Cases themselves, where none weighs more than another.
+    if kind == "binary" and right_or_wrong(whole) and np.ptp(totals[:, 1]) * np.ptp(whole) == 0:
+        return wilson_interval(int(whole.sum()), cases=len(whole), confidence=confidence)
     return ratio_interval(totals, confidence=confidence, seed=seed)

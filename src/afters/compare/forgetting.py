@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from afters.compare.change import compare
+from afters.compare.finding import UNSEEN, reach_of, right_or_wrong
 from afters.compare.intervals import mean_interval, ratio_interval, wilson_interval
 from afters.compare.kept import Divergence, Kept, Share, worded
 from afters.compare.paired import numbered, pair, statistic
@@ -36,14 +37,6 @@ OUT_OF_HUNDRED: Final = frozenset({"bleu", "chrf", "ter"})
 
 WITHOUT_A_SCALE: Final = frozenset({"bits_per_byte", "nll", "perplexity"})
 """Metrics whose scores have no worst value, of which 5 points would be a part: their margin must be declared."""
-
-UNSEEN: Final = 1
-"""So many Cases are imagined to have lost everything, beside those that were judged, before a graded task is kept.
-
-A loss that falls on few Cases leaves no trace among few: where 7 of 100 Cases lose all of their score, a loss of
-5 points would be called kept in 15 of 100 studies of 30 Cases; with this one Case, in none (design/forgetting.md).
-Right and wrong need no such Case: Tango's interval reckons with what was not seen.
-"""
 
 
 def keep(
@@ -121,7 +114,12 @@ def five_points(metric: Metric) -> float:
             expected="the rise that does not matter, in its own unit, as 0.05 bits per byte",
             hint="Declare a margin: 5 points are a part of a scale, and this score has none.",
         )
-    return 100 * MARGIN if metric.name in OUT_OF_HUNDRED else MARGIN
+    return MARGIN * best_value(metric)
+
+
+def best_value(metric: Metric) -> float:
+    """Return what the metric gives where nothing is wrong: 1 or 100."""
+    return 100.0 if metric.name in OUT_OF_HUNDRED else 1.0
 
 
 def together(kept: Sequence[Kept]) -> list[Kept]:
@@ -166,13 +164,13 @@ def agreement(before: Result, after: Result, *, seed: int = 0, confidence: float
     same = np.array([[float(said(case) == second[case.id]), 1.0] for case in answered])
     order, clusters = canonical(same, numbered(answered))
     totals = sum_by_cluster(same[order], clusters)
-    share, alone = float(same[:, 0].mean()), len(totals) == len(same)
-    if alone:
-        found = wilson_interval(int(same[:, 0].sum()), cases=len(same), confidence=confidence)
-    elif len(totals) > 1:
-        found = ratio_interval(totals, confidence=confidence, seed=seed)
-    else:
+    share, whole = float(same[:, 0].mean()), totals[:, 0] / totals[:, 1]
+    if len(totals) == 1 < len(same):
         return None
+    if right_or_wrong(whole) and np.ptp(totals[:, 1]) * np.ptp(whole) == 0:
+        found = wilson_interval(int(whole.sum()), cases=len(totals), confidence=confidence)
+    else:
+        found = ratio_interval(totals, confidence=confidence, seed=seed)
     return Share(share, found.low, found.high, found.method)
 
 
@@ -235,6 +233,9 @@ def _means(before: Result, after: Result, metric: Metric, *, score: str) -> tupl
 def _possible_and_seen(comparison: Comparison, means: tuple[Array, Array] | None, *, seed: int) -> tuple[float, float]:
     """Return the largest loss that is not ruled out, and the smallest that so many Cases show."""
     possible, seen = -gain_of(comparison)[1], comparison.detectable
+    if means is None and comparison.possible_low is not None and comparison.possible_high is not None:
+        lost = -comparison.possible_low if comparison.direction == "higher" else comparison.possible_high
+        return max(possible, lost), seen
     if means is None or comparison.test == "exact McNemar":
         return possible, seen
     gains, confidence = _with_unseen(*means, lower=comparison.direction == "lower"), comparison.confidence
@@ -244,13 +245,9 @@ def _possible_and_seen(comparison: Comparison, means: tuple[Array, Array] | None
 
 
 def _with_unseen(before: Array, after: Array, *, lower: bool) -> Array:
-    """Return each cluster's gain, and that of imagined ones which lost as much as the scores lie apart.
-
-    0 counts among the scores: it is the worst of those from 0 to 1, and the best of those where less is better.
-    """
+    """Return each cluster's gain, and that of imagined ones which lost as much as the scores lie apart."""
     gains = before - after if lower else after - before
-    apart = float(np.ptp([*before, *after, 0.0]))
-    return np.append(gains, np.full(UNSEEN, -apart))
+    return np.append(gains, np.full(UNSEEN, -reach_of(before, after)))
 
 
 def _paying(kept: Kept, p_corrected: float) -> Comparison:

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from afters.compare.resample import Array, Statistic, bootstrap
+from afters.metrics.metric import SampleMetric
 
 FEW_CLUSTERS: Final = 50
 """Below it a percentile bootstrap is too narrow, and Student's t is used."""
+
+
+_CELLS: Final = 1 << 22
+"""Cells of a matrix of samples that are held in memory at once."""
 
 
 class Interval(NamedTuple):
@@ -70,6 +76,20 @@ def pseudo_values(totals: Array, score: Statistic) -> tuple[float, Array]:
     return whole, clusters * whole - (clusters - 1) * score(everything - totals)
 
 
+def pseudo_values_of_sample(
+    rows: Array, clusters: NDArray[np.intp], metric: SampleMetric, *, score: str
+) -> tuple[float, Array]:
+    """Return the same of a score that is no function of totals; `rows` are Cases', `clusters` number theirs from 0."""
+    count, place = int(clusters.max()) + 1, metric.names.index(score)
+    whole = float(metric.from_counts(rows, np.ones((1, len(rows))))[0, place])
+    some = max(1, _CELLS // len(rows))
+    without = [
+        metric.from_counts(rows, (clusters != np.arange(start, min(start + some, count))[:, None]).astype(np.float64))
+        for start in range(0, count, some)
+    ]
+    return whole, count * whole - (count - 1) * np.concatenate(without)[:, place]
+
+
 def percentile_interval(scores: Array, *, confidence: float) -> Interval:
     """Return the middle part of a bootstrap's scores, or of its differences of scores."""
     low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
@@ -122,6 +142,11 @@ def _tango_statistic(delta: float, *, better: int, worse: int, cases: int) -> fl
     share = (math.sqrt(max(linear * linear - 8 * cases * constant, 0.0)) - linear) / (4 * cases)
     variance = cases * (2 * share + delta * (1 - delta))
     return distance / math.sqrt(variance) if distance else 0.0
+
+
+def further_out(several: int, *, confidence: float) -> float:
+    """Return how many times as wide a normal interval must be so that all of `several` hold their truth together."""
+    return _z(1 - (1 - confidence) / several) / _z(confidence)
 
 
 def _ratio(totals: Array) -> Array:

@@ -65,7 +65,8 @@ def mended(
         for task, (of, name) in kept_metrics.items()
         if of.name not in WITHOUT_A_SCALE
     ]
-    changes = np.mean(on_a_scale, axis=0) if on_a_scale else np.zeros_like(gains)
+    # Without a score on a scale nobody can say where a model would lie on the line.
+    changes = np.mean(on_a_scale, axis=0) if on_a_scale else np.full_like(gains, math.nan)
     control = [place for place, one in enumerate(models, start=1) if one.kind in ("plain", "checkpoint")]
     line = [0, *control]
     return tuple(
@@ -96,14 +97,18 @@ def _gains(results: Sequence[Result], metric: Metric, *, score: str, seed: int) 
 def _along(at: Array, changes: Array, gains: Array) -> Array:
     """Return what the control had gained where its change was as `at`; beyond its ends, what it had there.
 
+    Of points with the same change the one that has gained most counts: it is what was to be had at that price.
+
     Args:
         at: shape (replicates,).
         changes: of the control's points, shape (points, replicates).
         gains: of the same.
     """
-    order = np.argsort(changes, axis=0, kind="stable")
+    order = np.lexsort((gains, changes), axis=0)
     xs, ys = np.take_along_axis(changes, order, axis=0), np.take_along_axis(gains, order, axis=0)
-    return np.array([np.interp(x, xs[:, place], ys[:, place]) for place, x in enumerate(at)])
+    best = np.append(np.diff(xs, axis=0) != 0, np.ones((1, xs.shape[1]), dtype=bool), axis=0)  # the last of equal ones
+    columns = zip(at, xs.T, ys.T, best.T, strict=True)
+    return np.array([np.interp(x, of_x[keep], of_y[keep]) for x, of_x, of_y, keep in columns])
 
 
 def _share(gains: Array, plain: Array) -> Difference:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from afters.compare.resample import Array, ScoreOfBoth, Statistic, canonical, co
 from afters.errors import ComparisonRefused, SettingsError, unknown
 from afters.metrics.metric import Metric, SampleMetric, objection, stacked
 from afters.records import Case, Direction, Result, Row
+
+NOISE: Final = 1e-12
+"""A difference below it is rounding: equal on paper, or gains and losses that cancel, summed in some order."""
 
 
 class Paired(NamedTuple):
@@ -42,11 +45,17 @@ class Paired(NamedTuple):
 
         return scored
 
-    def flips(self, score: Statistic, *, direction: Direction) -> tuple[int, int]:
-        """Return how many Cases got better and how many worse, each scored by itself."""
-        change = score(self.after) - score(self.before)
-        gain = change if direction == "higher" else -change
-        return int((gain > 0).sum()), int((gain < 0).sum())
+    def flips(self, score: Statistic, *, direction: Direction) -> tuple[int, int, int]:
+        """Return how many Cases got better, got worse and stayed, each scored by itself; see `flips`."""
+        return flips(score(self.before), score(self.after), direction=direction)
+
+
+def flips(before: Array, after: Array, *, direction: Direction) -> tuple[int, int, int]:
+    """Return how many scores got better, got worse and stayed; what has no score by itself is none of them."""
+    change = after - before
+    gain = change if direction == "higher" else -change
+    better, worse = int((gain > NOISE).sum()), int((gain < -NOISE).sum())
+    return better, worse, int(np.isfinite(gain).sum()) - better - worse
 
 
 def statistic(metric: Metric, *, score: str) -> Statistic:

@@ -16,15 +16,15 @@ from scipy import stats
 
 from afters.compare.alike import Kind, check
 from afters.compare.change import Compared, concluded, empty_answers
-from afters.compare.finding import NOISE, Finding
-from afters.compare.intervals import Interval, pseudo_values
-from afters.compare.paired import align, rows_by_id, statistic
-from afters.compare.resample import Array, Statistic, collapse, sum_by_cluster
+from afters.compare.finding import Finding, reach_of, with_unseen
+from afters.compare.intervals import Interval, pseudo_values, pseudo_values_of_sample
+from afters.compare.paired import NOISE, align, flips, rows_by_id, statistic
+from afters.compare.resample import Array, Statistic, collapse, least_clusters, sum_by_cluster
 from afters.compare.significance import Significance
 from afters.compare.sizes import POWER
 from afters.compare.verdict import decided
 from afters.errors import ComparisonRefused
-from afters.metrics.metric import Metric
+from afters.metrics.metric import Metric, SampleMetric
 from afters.records import Case, Comparison, Result
 
 DOUBT: Final = 0.3
@@ -86,18 +86,14 @@ def compare_recipes(
     together = [*before, *after]
     runs, clusters, unjudged = align(together, metric, where=f"{name_of(together)}, {metric.name}")
     sides = runs[: len(before)], runs[len(before) :]
-    (first, of_first), (last, of_last) = (
-        _by_cluster(side, clusters, of_score, corpus=metric.kind == "corpus") for side in sides
-    )
+    (first, of_first), (last, of_last) = (_by_cluster(side, clusters, metric, score=score) for side in sides)
     found = _find(
         (float(first.mean()), float(last.mean())), of_first, of_last, effect=smallest_effect, confidence=confidence
     )
-    change = _case_scores(sides[1], of_score) - _case_scores(sides[0], of_score)
-    gain = change if metric.direction == "higher" else -change
-    better, worse = int((gain > NOISE).sum()), int((gain < -NOISE).sum())
+    changed = flips(*(_case_scores(side, of_score) for side in sides), direction=metric.direction)
     comparison = concluded(
         found,
-        Compared(len(clusters), int(clusters.max()) + 1, unjudged, better, worse),
+        Compared(len(clusters), int(clusters.max()) + 1, unjudged, *changed),
         task=before[0].task,
         metric=score,
         kind=kind,
@@ -162,24 +158,43 @@ def _rest(side: Array) -> float:
 
 
 def _find(values: tuple[float, float], before: Array, after: Array, *, effect: float, confidence: float) -> Finding:
-    """Return interval and test by t: the difference over its crossed standard error."""
+    """Return interval and test by t: the difference over its crossed standard error.
+
+    Where nothing varies, nothing is known of the chance: the interval reckons with a Case that was not seen. And p is
+    no smaller than that of a sign test on as many clusters, which cannot be wrong about their variance.
+    """
     difference = values[1] - values[0]
     clusters = before.shape[1]
     chance = crossed(before, after)
     error = math.sqrt(chance.variance)
     half, power = (float(stats.t.ppf(share, chance.freedom)) for share in ((1 + confidence) / 2, POWER))
-    ratio = abs(difference) / error if error > 0 else (math.inf if abs(difference) > NOISE else 0.0)
+    ratio = abs(difference) / error if error > NOISE else (math.inf if abs(difference) > NOISE else 0.0)
     method = f"Student's t over seeds and Cases, {chance.freedom:.1f} degrees of freedom"
+    possible = with_unseen(
+        difference,
+        error * math.sqrt(clusters),
+        clusters=clusters,
+        apart=reach_of(before.ravel(), after.ravel()),
+        confidence=confidence,
+    )
+    low, high = (difference - half * error, difference + half * error) if error > NOISE else possible
+    p_value = max(2 * float(stats.t.sf(ratio, chance.freedom)), 2.0 ** (1 - clusters))
     wanted = (max(abs(difference), effect) / (half + power)) ** 2
     lowered = chance.variance - chance.of_seeds
     return Finding(
         values[0],
         values[1],
-        Interval(difference - half * error, difference + half * error, method),
-        Significance(min(1.0, 2 * float(stats.t.sf(ratio, chance.freedom))), "t-test over seeds and Cases"),
-        (half + power) * error,
-        max(2, math.ceil(clusters * lowered / (wanted - chance.of_seeds))) if wanted > chance.of_seeds else None,
+        Interval(low, high, method),
+        Significance(min(1.0, p_value), "t-test over seeds and Cases"),
+        (half + power) * error if clusters >= least_clusters(confidence) else math.inf,
+        _needed(clusters * lowered, wanted - chance.of_seeds, least=least_clusters(confidence)),
+        possible,
     )
+
+
+def _needed(variance: float, left: float, *, least: int) -> int | None:
+    """Return how many clusters bring their part of the variance down to what is left for it; None: no number does."""
+    return max(least, math.ceil(variance / left)) if left > 0 else None
 
 
 def _check(before: Sequence[Result], after: Sequence[Result], metric: Metric, *, kind: Kind) -> tuple[str, ...]:
@@ -216,13 +231,17 @@ def _answers(case: Case) -> list[tuple[str, ...]]:
 
 
 def _by_cluster(
-    side: Sequence[Array], clusters: NDArray[np.intp], score: Statistic, *, corpus: bool
+    side: Sequence[Array], clusters: NDArray[np.intp], metric: Metric, *, score: str
 ) -> tuple[Array, Array]:
     """Return each run's score, shape (runs,), and what each cluster says of it, shape (runs, clusters)."""
-    if not corpus:
-        means = np.array([collapse(score(rows), clusters) for rows in side])
+    of_score = statistic(metric, score=score)
+    if isinstance(metric, SampleMetric):
+        made = [pseudo_values_of_sample(rows, clusters, metric, score=score) for rows in side]
+    elif metric.kind == "corpus":
+        made = [pseudo_values(sum_by_cluster(rows, clusters), of_score) for rows in side]
+    else:
+        means = np.array([collapse(of_score(rows), clusters) for rows in side])
         return means.mean(axis=1), means
-    made = [pseudo_values(sum_by_cluster(rows, clusters), score) for rows in side]
     return np.array([whole for whole, _ in made]), np.array([values for _, values in made])
 
 

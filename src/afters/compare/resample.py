@@ -8,6 +8,7 @@ names change nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -113,6 +114,15 @@ def share_as_extreme(effect: Statistic, *, clusters: int, seed: int) -> float:
     drawn = (generator.integers(2, size=(size, clusters), dtype=np.int8) for size in _chunks(clusters))
     extreme = sum(int((effect(flips.astype(np.float64)) >= least).sum()) for flips in drawn)
     return (extreme + 1) / (REPLICATES + 1)
+
+
+def least_clusters(confidence: float) -> int:
+    """Return how many clusters a test by flips or McNemar's needs to prove anything: p of k flips is at least 2 / 2^k.
+
+    >>> least_clusters(0.95), least_clusters(0.99)
+    (6, 8)
+    """
+    return math.floor(math.log2(2 / (1 - confidence))) + 1
 
 
 def _kinds_drawn(alike: NDArray[np.intp], *, seed: int) -> Array:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from afters.compare.forgetting import OUT_OF_HUNDRED
+from afters.compare.forgetting import best_value
 from afters.compare.paired import align, statistic
 from afters.compare.resample import Array, sum_by_cluster
 from afters.compare.rows import Difference
-from afters.metrics.metric import Metric
+from afters.metrics.metric import Metric, SampleMetric
 from afters.records import Result
 from afters.seeds import stream
 
@@ -36,16 +37,21 @@ def resampled(results: Sequence[Result], metric: Metric, *, score: str, seed: in
     """
     task = results[0].task
     aligned = align(results, metric, where=f"{task}, {metric.name}")
-    totals = [sum_by_cluster(rows, aligned.clusters) for rows in aligned.rows]
-    clusters = len(totals[0])
+    clusters = int(aligned.clusters.max()) + 1
     drawn = stream(seed, "resampled", task).multinomial(clusters, np.full(clusters, 1 / clusters), size=REPLICATES)
     weights = np.vstack([np.ones(clusters), drawn])
     of_score = statistic(metric, score=score)
-    scale = 100 if metric.name in OUT_OF_HUNDRED else 1
-    return np.array([of_score(weights @ one) / scale for one in totals])
+    if isinstance(metric, SampleMetric):
+        counts, place = weights[:, aligned.clusters], metric.names.index(score)
+        scores = [metric.from_counts(rows, counts)[:, place] for rows in aligned.rows]
+    else:
+        scores = [of_score(weights @ sum_by_cluster(rows, aligned.clusters)) for rows in aligned.rows]
+    return np.array(scores) / best_value(metric)
 
 
 def with_ends(values: Array) -> Difference:
     """Return the observed value, which is the first, with the 95 % interval of the others."""
+    if not np.isfinite(values[1:]).any():
+        return Difference(float(values[0]), math.nan, math.nan)
     low, high = np.nanquantile(values[1:], [0.025, 0.975])
     return Difference(float(values[0]), float(low), float(high))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from afters.compare.resample import least_clusters
 from afters.records import Comparison
 
 FLIPPED: Final = frozenset({"sign-flip permutation", "approximate randomisation"})
@@ -28,7 +29,8 @@ def sentence(comparison: Comparison, *, margin: float | None = None) -> str:
         bound = comparison.smallest_effect if margin is None else margin
         told = f"equivalent within {bound:g}, difference {_difference(comparison)}."
     else:
-        told = f"cannot tell, difference {_difference(comparison)}. {_reach(comparison)}"
+        bound = comparison.smallest_effect if margin is None else margin
+        told = f"cannot tell, difference {_difference(comparison)}. {_reach(comparison, bound=bound)}"
     return f"{comparison.metric} {values(comparison)}: {told}"
 
 
@@ -89,24 +91,43 @@ def _p(value: float) -> str:
 
 def _unproven(comparison: Comparison, *, high: float) -> str:
     declared = f"{comparison.smallest_effect:g} that was declared to matter"
+    if gain_of(comparison)[1] > comparison.smallest_effect:
+        return f"As one of several declared comparisons it may miss the {declared}."
     return f"That is less than the {declared}." if high < comparison.smallest_effect else f"It may miss the {declared}."
 
 
-def _reach(comparison: Comparison) -> str:
+def _reach(comparison: Comparison, *, bound: float) -> str:
     """Return what these Cases could have shown, how many it would take, and why a test could say nothing."""
     told = []
-    excludes_zero = comparison.low > 0 or comparison.high < 0
-    if excludes_zero != (comparison.p_corrected < 1 - comparison.confidence):
+    excludes_zero, level = comparison.low > 0 or comparison.high < 0, 1 - comparison.confidence
+    if excludes_zero and comparison.p_value < level <= comparison.p_corrected:
+        told.append("It does not outlive the correction for being one of several.")
+    elif excludes_zero != (comparison.p_corrected < level):
         told.append("Interval and test disagree; the weaker word is said.")
     told += _too_few(comparison)
-    told.append(f"So many Cases show a difference of {write(comparison.detectable, comparison)} with 80 % power")
+    told += _not_ruled_out(comparison, bound=bound)
+    if math.isfinite(comparison.detectable):
+        told.append(f"So many Cases show a difference of {write(comparison.detectable, comparison)} with 80 % power")
+    else:
+        told.append("So few Cases show no difference, however large")
     told[-1] += _needed(comparison)
+    told[-1] += " (before the correction)" if comparison.p_corrected != comparison.p_value else ""
     return " ".join(told) + "."
+
+
+def _not_ruled_out(comparison: Comparison, *, bound: float) -> list[str]:
+    """Say why a difference whose interval is smaller than what matters is not called equivalent."""
+    if not max(-comparison.low, comparison.high) < bound:
+        return []
+    possible = max(-(comparison.possible_low or 0.0), comparison.possible_high or 0.0)
+    if possible >= bound:
+        return [f"With one Case more that lost or gained all, {write(possible, comparison)} would not be ruled out."]
+    return [f"As one of several declared comparisons it is not shown to be smaller than {bound:g}."]
 
 
 def _too_few(comparison: Comparison) -> list[str]:
     """Say where a test that counts flips has too few that differ: the p-value of k flips is at least 2 / 2^k."""
-    least = math.floor(math.log2(2 / (1 - comparison.confidence))) + 1
+    least = least_clusters(comparison.confidence)
     differing = comparison.better + comparison.worse
     if comparison.test == "exact McNemar" and differing < least:
         return [f"{_only(differing)} changed between right and wrong; fewer than {least} never prove anything."]

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from scipy import optimize, stats
 
+from afters.compare.resample import least_clusters
+
 POWER: Final = 0.8
 """The chance of seeing a difference that is there, by which "could have shown" is meant."""
 
@@ -20,20 +22,25 @@ def detectable(spread: float, *, clusters: int, confidence: float) -> float:
 
     Infinite where so few clusters show nothing, however large.
     """
-    free = clusters - _guenther(confidence)
-    return _reach(confidence) * spread / math.sqrt(free) if free > 0 else math.inf
+    if clusters < least_clusters(confidence):
+        return math.inf
+    return _reach(confidence) * spread / math.sqrt(clusters - _guenther(confidence))
 
 
 def clusters_needed(spread: float, *, effect: float, confidence: float) -> int:
-    """Return how many clusters show a mean difference of `effect`, at least 2."""
-    return max(2, math.ceil((_reach(confidence) * spread / effect) ** 2 + _guenther(confidence)))
+    """Return how many clusters show a mean difference of `effect`, at least as many as can show any."""
+    wanted = (_reach(confidence) * spread / effect) ** 2 + _guenther(confidence)
+    return max(least_clusters(confidence), math.ceil(wanted))
 
 
 def detectable_by_pairs(discordant: float, *, pairs: int, confidence: float) -> float:
     """Return the difference of proportions that McNemar's exact test on so many pairs shows, at most 1.
 
-    `discordant` is the share of pairs in which one side is right and the other wrong.
+    `discordant` is the share of pairs in which one side is right and the other wrong. Infinite where so few pairs show
+    nothing, even if all of them change.
     """
+    if pairs < least_clusters(confidence):
+        return math.inf
 
     def lacking(effect: float) -> float:
         return POWER - _power(discordant, effect=effect, pairs=pairs, confidence=confidence)

@@ -78,6 +78,10 @@ class Pearson:
         score = _divided(shared, np.sqrt(spread_x * spread_y))
         return np.where(cases > 1, score, np.nan)[:, None]
 
+    def objection(self, *, cases: int) -> str | None:
+        """Return why it is not compared on so few Cases."""
+        return _too_few(cases)
+
 
 class Spearman:
     """Spearman's correlation: Pearson's, of the ranks of the numbers; equals share the mean of their ranks.
@@ -109,6 +113,15 @@ class Spearman:
     def from_totals(self, totals: Array) -> Array:
         """Return nan, shape (cases, 1): one Case alone has no rank."""
         return np.full((len(totals), 1), np.nan)
+
+    def objection(self, *, cases: int) -> str | None:
+        """Return why it is not compared on so few Cases."""
+        return _too_few(cases)
+
+
+def _too_few(cases: int) -> str | None:
+    """Any two points lie on a line, and one of them has no correlation."""
+    return None if cases > 2 else f"a correlation cannot be compared on {cases} Cases; from 3 on it can"
 
 
 def _numbers(case: Case) -> tuple[float, float] | None:

@@ -16,21 +16,25 @@ def learned_against_kept(told: Told) -> Section:
     """Return what was tried so that less is lost, and what came of it; nothing where nothing was tried."""
     if not told.cures:
         return Section("cures", "Learned against kept", ())
-    first = told.headline
     return Section(
         "cures",
         "Learned against kept",
-        (
-            Paragraph(finding(told).sentence),
-            Figure(
-                f"Across: the mean change of what was not taught, on scores from 0 to 1. Up: what was gained in "
-                f"{first.metric}, with its 95 % interval. The line leads from the base through the run's own "
-                "checkpoints to its end: whoever stops earlier learns less and loses less. A cure stands above it.",
-                _picture(told),
-            ),
-            _table(told),
-            Points(_limits(told)),
-        ),
+        (Paragraph(finding(told).sentence), _line(told), _table(told), Points(_limits(told))),
+    )
+
+
+def _line(told: Told) -> Figure | Paragraph:
+    """Return the picture of the line, or why there is none."""
+    if not math.isfinite(told.cures[0].change.value):
+        return Paragraph(
+            "What must not be lost is scored without a scale, as bits per byte is: how much of it a model has kept "
+            "cannot be set against its gain, and so none is called a cure."
+        )
+    return Figure(
+        f"Across: the mean change of what was not taught, on scores from 0 to 1. Up: what was gained in "
+        f"{told.headline.metric}, with its 95 % interval. The line leads from the base through the run's own "
+        "checkpoints to its end: whoever stops earlier learns less and loses less. A cure stands above it.",
+        _picture(told),
     )
 
 

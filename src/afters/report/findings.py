@@ -137,7 +137,8 @@ def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
 
 
 def _comparison_row(comparison: Comparison) -> tuple[Cell, ...]:
-    flips = " / ".join(count(value) for value in (comparison.better, comparison.worse, comparison.same))
+    changed = (comparison.better, comparison.worse, comparison.same)
+    flips = " / ".join(map(count, changed)) if any(changed) else "–"
     notes = [comparison.task, "primary" if comparison.primary else ""]
     by = {"": "", "Holm": " (Holm)", "Benjamini-Hochberg": " (BH)"}[comparison.correction]
     corrected = f"corrected {probability(comparison.p_corrected)}{by}"

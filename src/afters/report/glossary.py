@@ -43,7 +43,8 @@ def glossary(told: Told) -> Section:
         ),
         (
             "Better, worse, same",
-            "Rows whose own score rose, fell and stayed. A score may rise while many rows fall.",
+            "Rows whose own score rose, fell and stayed. A score may rise while many rows fall. None are counted of a "
+            "score that one row alone does not have.",
         ),
         (
             "Smallest effect that matters",
@@ -52,7 +53,11 @@ def glossary(told: Told) -> Section:
         ("Improved", "The interval of the difference lies on the better side, beyond the smallest effect if declared."),
         ("Improved, effect unproven", "Better, but not shown to reach the smallest effect that was declared."),
         ("Worse", "The interval of the difference lies on the worse side."),
-        ("Equivalent", "Any difference there may be is smaller than the smallest effect that was declared."),
+        (
+            "Equivalent",
+            "Any difference there may be is smaller than the smallest effect that was declared, also if one more row "
+            "had lost or gained all.",
+        ),
         ("Cannot tell", "These rows do not decide it; the number of rows that would is given where it is known."),
     )
     return Section("glossary", "How to read this, and how it was computed", (Terms(items),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,13 +16,15 @@ from tiny_models import Tiny
 
 from afters.config import study_of
 from afters.errors import ModelError, Problems
+from afters.metrics.table import metric_for
 from afters.model import files
 from afters.model.parallel import ALONE
 from afters.runfolder import RunFolder
+from afters.study import teaching
 from afters.study.asking import base_model, tuned_model
 from afters.study.run import _open
 from afters.study.settings import Study
-from afters.study.teaching import teach
+from afters.study.teaching import teach, training_key
 from afters.study.work import Silent, Work
 
 TEAMS = ("billing", "delivery", "repairs")
@@ -123,3 +126,44 @@ def test_an_adapter_put_on_a_base_that_has_changed_is_refused(rows: Path, tiny: 
     )
     with pytest.raises(ModelError, match="made for another base"):
         tuned_model(work)
+
+
+def test_what_decides_the_tuned_weights_is_held_against_the_run_folder(rows: Path, tiny: Tiny) -> None:
+    """With shots among the taught rows, the limit of a prompt decides which fit."""
+    chosen = study(tiny("t5"), {})
+    plain = chosen.plain()
+
+    def key(**changes: Any) -> dict[str, str]:
+        return training_key(opened(study_of({**plain, **changes}), rows))
+
+    of_one = key()
+    limit = key(model={**plain["model"], "max_prompt_tokens": 60})
+    assert {name for name in of_one if of_one[name] != limit[name]} == {"max_prompt_tokens"}
+    [task] = plain["task"]
+    first = {**task, "metrics": ["rouge"], "primary": "rouge1"}
+    stemless = key(task=[{**first, "stem": False}])
+    assert {name for name, told in key(task=[first]).items() if stemless[name] != told} == {"primary score"}
+
+
+def test_the_best_of_several_tasks_is_chosen_on_one_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of exact match, from 0 to 1, and BLEU, from 0 to 100, BLEU alone would decide."""
+    seen = {"exact_match": [0.95, 0.05], "bleu": [20.0, 22.0]}
+    tasks = [
+        SimpleNamespace(name=name, validation=[0], decoding=None, primary=name, primary_metric=metric_for(name))
+        for name in seen
+    ]
+
+    def judged(model: Any, rows: Any, *, label: str, metrics: Any, **_: Any) -> Any:
+        value = seen[metrics[0].name][int(label.removeprefix("step "))]
+        return SimpleNamespace(score=lambda name: SimpleNamespace(value=value))
+
+    monkeypatch.setattr(teaching, "evaluate", judged)
+    monkeypatch.setattr(teaching, "Answerer", lambda *loaded, **options: None)
+    loaded = SimpleNamespace(device=torch.device("cpu"), precision="fp32")
+
+    def validated(of: list[SimpleNamespace]) -> list[float]:
+        work = SimpleNamespace(tasks=of, study=SimpleNamespace(decoding=None), processes=None)
+        return [teaching._by_primary(work, loaded)(step) for step in (0, 1)]  # type: ignore[arg-type]
+
+    assert validated(tasks) == pytest.approx([(0.95 + 0.20) / 2, (0.05 + 0.22) / 2])
+    assert validated(tasks[1:]) == [20.0, 22.0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from afters.compare.forgetting import MARGIN, five_points
+from afters.compare.forgetting import MARGIN, WITHOUT_A_SCALE, five_points
 from afters.data.other_wordings import OtherWordings, other_wordings
 from afters.data.probes import HALVES, halves, probes, text_probe
 from afters.data.tables import Tables
@@ -73,12 +73,20 @@ def _margin(task: TaskAtHand, declared: float | None) -> float:
         ) from None
 
 
-def _refuse_a_mean_of_opposites(study: Study, tasks: Iterable[TaskAtHand]) -> None:
+def _refuse_a_mean_of_opposites(study: Study, tasks: Sequence[TaskAtHand]) -> None:
     directions = {task.primary_metric.direction for task in tasks}
     if len(directions) > 1 and study.train.keep_best_by == "primary":
         raise SettingsError(
             "the tasks' primary scores point in different directions, so their mean says nothing",
             where="[train] keep_best_by",
+            hint='Set keep_best_by = "loss".',
+        )
+    names = {task.primary_metric.name for task in tasks}
+    if len(names) > 1 and names & WITHOUT_A_SCALE and study.train.keep_best_by == "primary":
+        raise SettingsError(
+            "the tasks' primary scores have no common scale, so their mean says nothing",
+            where="[train] keep_best_by",
+            received=", ".join(sorted(names)),
             hint='Set keep_best_by = "loss".',
         )
 

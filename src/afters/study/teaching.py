@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from afters import __version__
+from afters.compare.forgetting import best_value
 from afters.errors import SettingsError
 from afters.evaluate import evaluate
 from afters.model import files
@@ -53,7 +54,8 @@ def training_key(work: Work) -> dict[str, str]:
         "tokenizer": files.tokenizer_hash(work.base),
         "teaching rows": _taught(work),
         "validation rows": ",".join(task.validation.fingerprint for task in work.tasks),
-        "primary score": ",".join(task.primary for task in work.tasks),
+        "primary score": ",".join(f"{task.primary} of {task.primary_metric.signature}" for task in work.tasks),
+        "max_prompt_tokens": str(work.prompter.max_prompt_tokens),
         "seed": str(work.study.seed),
         "precision": work.study.model.precision,
         "quantised": str(work.study.model.quantised),
@@ -250,8 +252,14 @@ def _by_loss(work: Work, loaded: Loaded) -> Validate:
 
 
 def _by_primary(work: Work, loaded: Loaded) -> Validate:
-    """Judge by the mean of the tasks' primary scores on their validation rows; a replayed task has none and no say."""
+    """Judge by the mean of the tasks' primary scores on their validation rows; a replayed task has none and no say.
+
+    Where scores from 0 to 1 and from 0 to 100 meet, each counts as a share of the best that it can be.
+    """
     judging = [task for task in work.tasks if len(task.validation)]
+    scales = {task.name: best_value(task.primary_metric) for task in judging}
+    if len(set(scales.values())) == 1:
+        scales = dict.fromkeys(scales, 1.0)
 
     def validate(step: int) -> float:
         values = []
@@ -264,7 +272,7 @@ def _by_primary(work: Work, loaded: Loaded) -> Validate:
                     decoding=work.study.decoding,
                     metrics=[task.primary_metric],
                 )
-                values.append(judged.score(task.primary).value)
+                values.append(judged.score(task.primary).value / scales[task.name])
         return sum(values) / len(values)
 
     return validate

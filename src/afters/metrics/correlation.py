@@ -50,9 +50,9 @@ class Pearson:
     """Pearson's correlation of the numbers written and the numbers that are right.
 
     Where either are all the same it is 0: such answers follow nothing. Numbers whose spread is less than 3e-7 of their
-    size count as the same, since it is made of sums of squares: of times in seconds, judge what they lie apart. One Case
-    alone has none. A Case whose answer or first reference is no number cannot be judged; one of several Examples counts
-    by the means of its numbers.
+    size count as the same, since it is made of sums of squares: of times in seconds, judge what they lie apart. One
+    Case alone has none. A Case whose answer or first reference is no number cannot be judged; one of several Examples
+    counts by the means of its numbers.
     """
 
     name = "pearson"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -481,3 +482,35 @@ def test_every_name_of_the_face_is_there() -> None:
     assert all(getattr(face, name) is not None for name in face.__all__)
     with pytest.raises(AttributeError, match="no attribute 'tune'"):
         _ = face.tune
+
+
+@pytest.mark.parametrize(("words", "told"), [(("a.csv", "to"), "after 'to'"), (("to", "a.csv"), "before 'to'")])
+def test_a_side_that_is_empty_is_no_comparison(
+    tmp_path: Path,
+    words: tuple[str, ...],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ending(tmp_path, "compare", *words, patch=monkeypatch) == 2
+    assert f"nothing stands {told}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["before.shots=[-1]", "task.source="])
+def test_settings_that_mean_nothing_are_refused(
+    folder: Path, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(folder, "preview", "study.toml", "--set", change, patch=monkeypatch) == 2
+    assert change.split("=")[0].split(".")[1] in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_written_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/out")
+
+    monkeypatch.setattr("afters.study.run.run", refused)
+    assert ending(folder, "run", "study.toml", "--out", "out", patch=monkeypatch) == 2
+    told = capsys.readouterr().err
+    assert "/out: Permission denied" in told and "Name another place" in told

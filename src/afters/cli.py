@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from afters import __version__
-from afters.errors import AftersError, InputError
+from afters.errors import AftersError, InputError, SettingsError
 
 if TYPE_CHECKING:
     from afters.report.told import Told
     from afters.study.judging import Judged
     from afters.study.work import Advance
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+NO_LEAVE = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What it says of a place where this user may not write, or a file that may not be read."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when a file cannot be written for reasons that only the user can remove."""
 
 SECONDS_TO_UNWIND = 5.0
@@ -294,12 +297,13 @@ def main() -> NoReturn:
     except AftersError as problem:
         _complain(str(problem), code=1)
     except OSError as problem:
-        if problem.errno not in NO_ROOM:
+        if problem.errno not in (*NO_ROOM, *NO_LEAVE):
             raise
         file = f"{problem.filename}: " if problem.filename else ""
+        way_out = "Make room on the disk" if problem.errno in NO_ROOM else "Name another place, or ask for leave,"
         _complain(
-            f"{file}{problem.strerror}\n  What stands in the run folder is whole. Make room on the disk and run the "
-            "same command again to go on.",
+            f"{file}{problem.strerror}\n  What stands in the run folder is whole. {way_out} and run the same command "
+            "again to go on.",
             code=2,
         )
     except _Ended as ended:
@@ -349,7 +353,15 @@ def _two_sides(words: list[str]) -> tuple[list[str], list[str]]:
     """Return what stands before the word "to" and after it; two paths need no word between them."""
     if "to" in words:
         place = words.index("to")
-        return words[:place], words[place + 1 :]
+        before, after = words[:place], words[place + 1 :]
+        if not (before and after):
+            raise SettingsError(
+                f"nothing stands {'after' if before else 'before'} 'to'",
+                where="afters compare",
+                expected="results on both sides of it, as in `afters compare seed1 seed2 to new1 new2`",
+                received=" ".join(words),
+            )
+        return before, after
     return (words[:1], words[1:]) if len(words) == 2 else (words, [])
 
 

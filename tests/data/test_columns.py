@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from afters.data import columns
@@ -7,6 +8,15 @@ from afters.data import columns
 
 def test_a_missing_column_is_null() -> None:
     assert columns.to_table([{"x": 1}, {"y": "a"}]).to_pylist() == [{"x": 1, "y": None}, {"x": None, "y": "a"}]
+
+
+def test_nan_is_missing_as_pandas_writes_it() -> None:
+    nan = float("nan")
+    values: list[list[object]] = [["a", nan], [1.5, nan], [1, nan], [nan, "a", 2]]
+    read = [columns.to_table([{"x": value} for value in some])["x"].to_pylist() for some in values]
+    assert read == [["a", None], [1.5, None], [1, None], [None, "a", "2"]]
+    table = pa.table({"x": [1.5, nan], "y": ["nan", "b"]})
+    assert columns.without_nan(table).to_pylist() == [{"x": 1.5, "y": "nan"}, {"x": None, "y": "b"}]
 
 
 def test_columns_of_several_types_become_text() -> None:

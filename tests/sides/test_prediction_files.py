@@ -72,6 +72,22 @@ def test_every_shape_of_references_is_read(lines: Write, tmp_path: Path) -> None
     assert matched(tmp_path / "list.csv", tmp_path / "again.csv").headline.before_value == 0.5
 
 
+def test_a_list_as_python_writes_it_is_one_and_what_only_looks_like_it_is_text(lines: Write, tmp_path: Path) -> None:
+    """pandas writes a column of lists so; numpy's arrays have no commas, and Python would glue their texts together."""
+    cells = ('1,it isn\'t,"[\'no\', ""it isn\'t""]"', "2,a,['b' 'a']")
+    (tmp_path / "python.csv").write_text("\n".join(["id,prediction,references", *cells]) + "\n")
+    other = lines("same.jsonl", [{"id": 1, "prediction": "x"}, {"id": 2, "prediction": "['b' 'a']"}])
+    told = matched(tmp_path / "python.csv", other).headline
+    assert (told.before_value, told.after_value) == (0.5, 0.5)
+
+
+def test_numbers_of_rows_are_one_id_whether_written_as_fractions_or_not(lines: Write) -> None:
+    """A whole number's column with a gap comes out of pandas as fractions."""
+    first = [{"id": 1234560.0 + number, "prediction": "yes", "references": ["yes"]} for number in range(4)]
+    last = [{"id": str(1234560 + number), "prediction": "no", "references": ["yes"]} for number in range(4)]
+    assert matched(lines("first.jsonl", first), lines("last.jsonl", last)).headline.difference == -1
+
+
 def test_one_file_with_references_is_enough_and_that_is_told(lines: Write) -> None:
     plain = [{"id": f"q{place}", "prediction": "yes"} for place in range(4)]
     found = matched(lines("before.jsonl", rows(["no"] * 4)), lines("after.jsonl", plain)).headline

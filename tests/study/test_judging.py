@@ -90,6 +90,15 @@ def test_a_model_behind_a_server_is_scored_with_intervals(rows: Path, server: Fa
     assert told["scores"][0]["result"] == "asked"
 
 
+def test_rows_that_are_set_aside_are_told(rows: Path, server: FakeServer) -> None:
+    lines = (rows / "tickets.csv").read_text().splitlines()
+    (rows / "tickets.csv").write_text("\n".join([*lines, "Nobody knows,", "Nor does she,"]) + "\n")
+    listener = Listener()
+    judge(server.address, study(), out=rows / "out", folder=rows, tell=listener)
+    [told] = [line for line in listener.said if "rows to judge" in line]
+    assert "; set aside: 2 empty answer" in told
+
+
 def test_what_is_known_is_not_asked_again(rows: Path, server: FakeServer) -> None:
     first = judge(server.address, study(), out=rows / "out", folder=rows)
     asked, heard = len(server.asked), Listener()

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import compute
 
 BATCH = 10_000
 """Rows that are held as Python values at a time; the rest is Arrow, a tenth of the size."""
@@ -21,6 +22,16 @@ def to_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     tables = [_batch(batch) for batch in _batches(rows)]
     names = list(dict.fromkeys(name for table in tables for name in table.column_names))
     return pa.table({name: _joined(name, tables) for name in names})
+
+
+def without_nan(table: pa.Table) -> pa.Table:
+    """Return the table with null for NaN, which is how pandas writes a number that is missing."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            column = table[place]
+            known = compute.if_else(compute.is_nan(column), pa.scalar(None, field.type), column)
+            table = table.set_column(place, field, known)
+    return table
 
 
 def without_views(table: pa.Table) -> pa.Table:
@@ -66,7 +77,7 @@ def _batch(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def _array(values: list[Any]) -> pa.Array[Any]:
     try:
-        array: pa.Array[Any] = pa.array(values)
+        array: pa.Array[Any] = pa.array(values, from_pandas=True)  # which writes NaN for what is missing
     except (pa.ArrowException, OverflowError):
         return _text(values)
     return array
@@ -84,4 +95,4 @@ def _joined(name: str, tables: Sequence[pa.Table]) -> pa.ChunkedArray[Any]:
 
 
 def _text(values: list[Any]) -> pa.Array[Any]:
-    return pa.array([None if value is None else as_text(value) for value in values], pa.string())
+    return pa.array([None if value is None or value != value else as_text(value) for value in values], pa.string())

@@ -56,15 +56,15 @@ class TaskSettings(BaseModel):
 
     name: str = Field(min_length=1)
     """What the report calls the task."""
-    train: str | None = None
+    train: str | None = Field(None, min_length=1)
     """The teaching rows: a file (CSV, JSON, JSON lines, Parquet, Arrow) or a folder that `datasets` saved, counted from
     the study's folder; or "hub:OWNER/NAME#SUBSET:SPLIT", "sql:SELECT …", "table:NAME", given from Python, or
     "demo:train"."""
-    validation: str | None = None
+    validation: str | None = Field(None, min_length=1)
     """The file on which choices are made; without it, a share of the teaching rows is kept back for that."""
-    test: str | None = None
+    test: str | None = Field(None, min_length=1)
     """The file of judging rows. Alone, without `train`, the task is judged and never taught: by `afters evaluate`."""
-    source: str | None = None
+    source: str | None = Field(None, min_length=1)
     """One file of rows for all three sides, instead of `train`, `validation` and `test`."""
     split_column: str | None = None
     """The column of `source` that names each row's side: train, validation or test."""

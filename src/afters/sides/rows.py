@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from typing import Any
@@ -84,7 +85,7 @@ def shown(value: Any) -> str:
 
 def _id(value: Any, number: int, column: str, faults: Faults) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     if isinstance(value, str) and value.strip():
         return value.strip()
     what = "an empty id" if isinstance(value, str) else "no id"
@@ -94,11 +95,20 @@ def _id(value: Any, number: int, column: str, faults: Faults) -> str:
 
 
 def _listed(value: Any) -> list[Any]:
-    """Return a cell as a list; CSV can only hold a list as JSON."""
+    """Return a cell as a list; CSV can only hold a list as text: JSON's, or Python's, which pandas writes."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             made = json.loads(value)
         except ValueError:
-            return [value]
+            made = _of_python(value.strip())
         return made if isinstance(made, list) and all(isinstance(one, str) for one in made) else [value]
     return list(value) if isinstance(value, list) else [value]
+
+
+def _of_python(text: str) -> Any:
+    """Return what Python's own way of writing says; nothing where it would be written otherwise, as numpy's arrays."""
+    try:
+        made = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return made if str(made) == text else None

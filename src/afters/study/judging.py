@@ -95,7 +95,7 @@ def judge(
         kept.write("study.toml", tomli_w.dumps(study.plain()))
         kept.write_json("data.json", {task.name: task.account for task in tasks})
         for task in tasks:
-            told.say(f"{task.name}: {len(task.test):,} rows to judge")
+            told.say(f"{task.name}: {len(task.test):,} rows to judge{task.set_aside_told}")
             rows = with_shots(task, task.test, shots if task.asks else 0)
             result = ask_once(asked, rows, task, label=label, seed=study.seed, folder=kept, tell=told)
             told.say(f"{task.name}: {_answered(result)}")

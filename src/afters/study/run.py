@@ -300,11 +300,10 @@ def _write_down(work: Work) -> None:
 def _rows_told(task: TaskAtHand) -> str:
     taught = task.account["train"]["used"]
     judged = f"{len(task.validation):,} to validate, {len(task.test):,} to judge"
-    aside = "".join(f"; set aside: {entry['count']:,} {entry['reason']}" for entry in task.account["set_aside"])
     cut = sum(counts["prompts cut"] for counts in task.account["cut"].values())
     shortened = f"; shortened: {count(cut, 'prompt')}" if cut else ""
     wordings = f" in {count(len(others) + 1, 'wording')}" if (others := task.other_wordings.asked) else ""
-    return f"{task.name}: {taught:,} rows to teach, {judged}{wordings}{aside}{shortened}"
+    return f"{task.name}: {taught:,} rows to teach, {judged}{wordings}{task.set_aside_told}{shortened}"
 
 
 def _kept_told(work: Work) -> Iterator[str]:

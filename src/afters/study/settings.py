@@ -61,7 +61,7 @@ class BeforeSettings(BaseModel):
 
     model_config = FROZEN
 
-    shots: tuple[int, ...] = (0, 1, 2)
+    shots: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2)
     """How many solved examples stand in the prompt; each number is asked on its own, and 0 always."""
     nearest: bool = True
     """Whether to judge the nearest-neighbour baseline: the answer of the most similar teaching row."""

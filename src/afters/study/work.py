@@ -99,6 +99,11 @@ class TaskAtHand:
     """How long the rows are, once they are encoded."""
 
     @property
+    def set_aside_told(self) -> str:
+        """How many rows were set aside, and why: "; set aside: 3 empty answer"; nothing where all are used."""
+        return "".join(f"; set aside: {entry['count']:,} {entry['reason']}" for entry in self.account["set_aside"])
+
+    @property
     def sides(self) -> Mapping[Side, Dataset]:
         """Who teaches and who judges."""
         return {"train": self.train, "validation": self.validation, "test": self.test}

@@ -493,7 +493,7 @@ def test_a_side_that_is_empty_is_no_comparison(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert ending(tmp_path, "compare", *words, patch=monkeypatch) == 2
-    assert f"nothing stands {told}" in capsys.readouterr().err
+    assert f"nothing to compare with {told}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("change", ["before.shots=[-1]", "task.source="])

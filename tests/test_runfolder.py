@@ -78,6 +78,18 @@ def test_a_result_comes_back_exactly_whatever_its_texts_say(tmp_path: Path) -> N
     assert len(lines) == len(HOSTILE) + 1, "one Case a line"
 
 
+def test_a_result_that_lost_cases_is_not_believed(tmp_path: Path) -> None:
+    """As a copy that broke off leaves it."""
+    folder = RunFolder(tmp_path)
+    folder.keep_result(result())
+    [cases] = tmp_path.glob("results/*/cases.jsonl")
+    lines = cases.read_bytes().splitlines(keepends=True)
+    cases.write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(RunFolderError, match="(?s)are damaged.*Remove") as caught:
+        folder.find_result(IDENTITY, task="chats", label="before")
+    assert caught.value.expected == f"{len(lines)} whole lines, as its scores tell"
+
+
 def test_the_same_question_is_found_under_another_label_and_another_question_is_not(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.keep_result(result())

@@ -356,7 +356,7 @@ def _two_sides(words: list[str]) -> tuple[list[str], list[str]]:
         before, after = words[:place], words[place + 1 :]
         if not (before and after):
             raise SettingsError(
-                f"nothing stands {'after' if before else 'before'} 'to'",
+                f"nothing to compare with {'after' if before else 'before'} 'to'",
                 where="afters compare",
                 expected="results on both sides of it, as in `afters compare seed1 seed2 to new1 new2`",
                 received=" ".join(words),

@@ -308,6 +308,15 @@ class RunFolder:
         made = self.read_json(f"{name}/identity.json")
         lines = [json.loads(line) for line in _whole_lines(folder / "cases.jsonl")]
         scores = tuple(Score(**score) for score in self.read_json(f"{name}/scores.json"))
+        asked = max((score.judged + score.unjudged for score in scores), default=len(lines))
+        if len(lines) != asked:
+            raise RunFolderError(
+                f"the answers of {task}, {label}, are damaged",
+                where=str(folder / "cases.jsonl"),
+                expected=f"{asked:,} whole lines, as its scores tell",
+                received=f"{len(lines):,}",
+                hint=f"Remove {folder} and run the same command again: its rows are asked anew.",
+            )
         metrics = list(lines[0]["rows"]) if lines else []
         rows = {metric: tuple(_row(line["rows"][metric]) for line in lines) for metric in metrics}
         return Result(label, task, made["identity"], tuple(map(_case, lines)), rows, scores, made["seconds"])

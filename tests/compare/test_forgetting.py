@@ -14,6 +14,7 @@ from afters.compare.change import compare
 from afters.compare.forgetting import agreement, divergence, five_points, keep, retained, together
 from afters.compare.intervals import wilson_interval
 from afters.compare.kept import Kept, Share
+from afters.compare.resample import Array
 from afters.compare.sizes import detectable, detectable_by_pairs
 from afters.errors import ComparisonRefused, SettingsError
 from afters.metrics.bleu import Bleu
@@ -148,6 +149,24 @@ def test_a_score_without_a_scale_needs_a_declared_margin() -> None:
 def test_a_margin_that_allows_no_loss_or_any_is_refused(margin: float) -> None:
     with pytest.raises(SettingsError, match="margin"):
         exact(flipped(to_wrong=1, to_right=1, right=5, wrong=5), margin=margin)
+
+
+def test_prose_that_hardly_changed_is_kept() -> None:
+    """Bits per byte have no worst value that a passage not seen could have lost."""
+    draw, metric = stream(5, "prose"), BitsPerByte()
+    bits = draw.normal(1.95, 0.25, size=200)
+    cases = graded("x", [0.0] * 200).cases
+
+    def told(label: str, change: Array) -> Result:
+        rows = [(float(one) * math.log(2) * 250, 250.0) for one in bits + change]
+        return replace(result(label, metric, cases, rows), identity={**identity, "tokenizer": "t"})
+
+    identity = graded("x", [0.0]).identity
+    before = told("before", np.zeros(200))
+    near, far = (told("after", draw.normal(mean, 0.03, size=200)) for mean in (0.018, 0.06))
+    assert keep(before, near, metric, score="bits_per_byte", margin=0.05).word == "kept_with_a_loss"
+    assert keep(before, before, metric, score="bits_per_byte", margin=0.05).word == "kept"
+    assert keep(before, far, metric, score="bits_per_byte", margin=0.05).word == "lost"
 
 
 def test_a_corpus_score_is_held_against_its_own_interval() -> None:

@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afters.compare.alike import Kind, check
-from afters.compare.finding import Finding, of_corpus, of_means, of_proportions, of_samples, right_or_wrong
+from afters.compare.finding import (
+    WITHOUT_A_SCALE,
+    Finding,
+    of_corpus,
+    of_means,
+    of_proportions,
+    of_samples,
+    right_or_wrong,
+)
 from afters.compare.intervals import (
     Interval,
     centred,
@@ -185,7 +193,8 @@ def _find(paired: Paired, metric: Metric, *, score: str, effect: float, confiden
         return of_samples(paired, whole, smallest_effect=effect, confidence=confidence, seed=seed)
     of_score = statistic(metric, score=score)
     if metric.kind == "corpus":
-        return of_corpus(paired, of_score, smallest_effect=effect, confidence=confidence, seed=seed)
+        scaled = metric.name not in WITHOUT_A_SCALE
+        return of_corpus(paired, of_score, smallest_effect=effect, confidence=confidence, seed=seed, scaled=scaled)
     # Clusters that are wholly right or wholly wrong are right or wrong themselves: tripling every row changes nothing.
     if metric.kind == "binary" and all(map(right_or_wrong, paired.means(of_score))):
         return of_proportions(paired, of_score, smallest_effect=effect, confidence=confidence)

@@ -31,6 +31,10 @@ Right and wrong need no such Case: Tango's interval reckons with what was not se
 """
 
 
+WITHOUT_A_SCALE: Final = frozenset({"bits_per_byte", "nll", "perplexity"})
+"""Metrics whose scores have no worst value: 5 points are no part of it, and nobody can lose all of it."""
+
+
 class Finding(NamedTuple):
     """Two values, how sure their difference is, and what it would take to be surer."""
 
@@ -108,12 +112,18 @@ def of_proportions(paired: Paired, score: Statistic, *, smallest_effect: float, 
     )
 
 
-def of_corpus(paired: Paired, score: Statistic, *, smallest_effect: float, confidence: float, seed: int) -> Finding:
-    """Compare a score that is only defined over many Cases, by resampling and exchanging whole clusters."""
+def of_corpus(
+    paired: Paired, score: Statistic, *, smallest_effect: float, confidence: float, seed: int, scaled: bool = True
+) -> Finding:
+    """Compare a score that is only defined over many Cases, by resampling and exchanging whole clusters.
+
+    The cluster that was not seen has lost all or, of a score that is not `scaled`, as much as any that was.
+    """
     before, after = paired.totals()
     (first, of_first), (last, of_last) = (pseudo_values(totals, score) for totals in (before, after))
     effect = max(abs(last - first), smallest_effect)
-    spread = float((of_last - of_first).std(ddof=1))
+    gains = of_last - of_first
+    spread, apart = float(gains.std(ddof=1)), reach_of(of_first, of_last) if scaled else float(np.ptp([*gains, 0.0]))
     return Finding(
         first,
         last,
@@ -121,9 +131,7 @@ def of_corpus(paired: Paired, score: Statistic, *, smallest_effect: float, confi
         approximate_randomisation(before, after, score, seed=seed),
         detectable(spread, clusters=len(before), confidence=confidence),
         clusters_needed(spread, effect=effect, confidence=confidence) if effect > NOISE else None,
-        with_unseen(
-            last - first, spread, clusters=len(before), apart=reach_of(of_first, of_last), confidence=confidence
-        ),
+        with_unseen(last - first, spread, clusters=len(before), apart=apart, confidence=confidence),
     )
 
 

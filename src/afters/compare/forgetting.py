@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from afters.compare.change import compare
-from afters.compare.finding import UNSEEN, reach_of, right_or_wrong
+from afters.compare.finding import UNSEEN, WITHOUT_A_SCALE, reach_of, right_or_wrong
 from afters.compare.intervals import mean_interval, ratio_interval, wilson_interval
 from afters.compare.kept import Divergence, Kept, Share, worded
 from afters.compare.paired import numbered, pair, statistic
@@ -34,9 +34,6 @@ MARGIN: Final = 0.05
 
 OUT_OF_HUNDRED: Final = frozenset({"bleu", "chrf", "ter"})
 """Metrics whose scores are given from 0 to 100; for all others but `WITHOUT_A_SCALE` 1 is the best."""
-
-WITHOUT_A_SCALE: Final = frozenset({"bits_per_byte", "nll", "perplexity"})
-"""Metrics whose scores have no worst value, of which 5 points would be a part: their margin must be declared."""
 
 
 def keep(

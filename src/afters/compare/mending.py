@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from afters.compare.cures import Cure, CureKind
-from afters.compare.forgetting import WITHOUT_A_SCALE
+from afters.compare.finding import WITHOUT_A_SCALE
 from afters.compare.kept import Kept
 from afters.compare.resample import Array
 from afters.compare.resampled import resampled, with_ends

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from afters.compare.forgetting import MARGIN, WITHOUT_A_SCALE, five_points
+from afters.compare.finding import WITHOUT_A_SCALE
+from afters.compare.forgetting import MARGIN, five_points
 from afters.data.other_wordings import OtherWordings, other_wordings
 from afters.data.probes import HALVES, halves, probes, text_probe
 from afters.data.tables import Tables

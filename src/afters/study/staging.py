@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from afters.compare.forgetting import WITHOUT_A_SCALE
+from afters.compare.finding import WITHOUT_A_SCALE
 from afters.compare.staged import staged
 from afters.compare.stages import Staged
 from afters.errors import SettingsError

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from afters.study.judging import Judged
     from afters.study.work import Advance
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says when a file cannot be written because nothing more fits."""
+
 NO_LEAVE = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What it says of a place where this user may not write, or a file that may not be read."""
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says when a file cannot be written for reasons that only the user can remove."""
 
 SECONDS_TO_UNWIND = 5.0
 """A stop that has not reached `main` by then got lost on the way."""

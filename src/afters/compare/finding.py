@@ -30,7 +30,6 @@ A loss that falls on few Cases leaves no trace among few: where 7 of 100 Cases l
 Right and wrong need no such Case: Tango's interval reckons with what was not seen.
 """
 
-
 WITHOUT_A_SCALE: Final = frozenset({"bits_per_byte", "nll", "perplexity"})
 """Metrics whose scores have no worst value: 5 points are no part of it, and nobody can lose all of it."""
 

@@ -80,7 +80,6 @@ class PromptTooLong(ModelError):
 QUESTION: tuple[Message, ...] = ({"role": "user", "content": "q"},)
 """What stands before an answer while it is encoded on its own."""
 
-
 BREAK = "\n"
 """What stands between prompt and answer of a decoder-only model without a chat template."""
 

@@ -19,6 +19,16 @@ def test_nan_is_missing_as_pandas_writes_it() -> None:
     assert columns.without_nan(table).to_pylist() == [{"x": 1.5, "y": "nan"}, {"x": None, "y": "b"}]
 
 
+@pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("ns", "UTC"), pa.time64("ns"), pa.duration("ns")])
+def test_times_finer_than_microseconds_keep_every_digit(kind: pa.DataType) -> None:
+    fine = pa.table({"t": pa.array([1_123_456_789, None], pa.int64()).cast(kind)})
+    read = columns.without_nanoseconds(fine)["t"].to_pylist()
+    assert "123456789" in read[0]
+    assert read[1] is None
+    coarse = pa.table({"t": pa.array([1_123_456_000, None], pa.int64()).cast(kind)})
+    assert columns.without_nanoseconds(coarse).equals(coarse)
+
+
 def test_columns_of_several_types_become_text() -> None:
     table = columns.to_table([{"x": 1, "y": [1]}, {"x": "a", "y": {"b": "ü"}}, {"x": None, "y": None}])
     assert table["x"].to_pylist() == ["1", "a", None]

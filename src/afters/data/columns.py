@@ -34,6 +34,20 @@ def without_nan(table: pa.Table) -> pa.Table:
     return table
 
 
+def without_nanoseconds(table: pa.Table) -> pa.Table:
+    """Return the table with text for times that Python cannot hold: it counts microseconds."""
+    for place, field in enumerate(table.schema):
+        if getattr(field.type, "unit", None) == "ns" and not _whole_microseconds(table[place]):
+            table = table.set_column(place, field.name, table[place].cast(pa.string()))
+    return table
+
+
+def _whole_microseconds(column: pa.ChunkedArray[Any]) -> bool:
+    counts = column.cast(pa.int64())
+    thousands = compute.multiply(compute.divide(counts, 1_000), 1_000)
+    return compute.all(compute.equal(counts, thousands)).as_py() is not False
+
+
 def without_views(table: pa.Table) -> pa.Table:
     """Return the table with its text in the usual layout: of the newer one, polars', Arrow cannot take rows."""
     return table.cast(pa.schema([pa.field(field.name, _without_views(field.type)) for field in table.schema]))

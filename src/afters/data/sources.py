@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from afters.data import demo, natural_instructions
 from afters.data.arrow import SPLITS, from_ipc, from_saved, is_saved
-from afters.data.columns import to_table, without_nan, without_views
+from afters.data.columns import to_table, without_nan, without_nanoseconds, without_views
 from afters.data.formats import Record, csv_rows, json_lines, json_list, refuse_twice
 from afters.data.hub import from_hub
 from afters.data.query import from_query, label
@@ -116,7 +116,8 @@ def _whole(table: pa.Table, file: str) -> Rows:
 def _numbered(table: pa.Table, file: str) -> Rows:
     if not len(table):
         raise _nothing_usable(file, [])
-    return Rows(without_nan(without_views(table)), file, np.arange(1, len(table) + 1))
+    table = without_nan(without_nanoseconds(without_views(table)))
+    return Rows(table, file, np.arange(1, len(table) + 1))
 
 
 def _named(rows: Rows) -> Rows:

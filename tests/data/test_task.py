@@ -312,8 +312,23 @@ def test_an_unknown_template_or_wording_names_the_nearest(tmp_path: Path) -> Non
 
 
 def test_a_side_without_usable_rows_is_refused_with_the_reasons(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the test side has no usable row(.|\n)*received: 2 × empty answer"):
+    with pytest.raises(DataError, match="the test side has no usable row") as caught:
         prepared(tmp_path, train=rows(0, 3), test=[{"chat": "a", "summary": ""}, {"chat": "b", "summary": None}])
+    assert caught.value.received == "2 × empty answer (test.jsonl:1, nothing)"
+    assert caught.value.hint == "Mend the rows, or what the task says of them."
+
+
+def test_a_side_emptied_by_another_cause_says_so_and_shows_a_row(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the train side has no usable row") as caught:
+        prepared(tmp_path, train=rows(200, 202), test=rows(200, 203))
+    assert caught.value.received == "2 × also on the test side (train.jsonl:1, as test.jsonl:1)"
+    assert "stand on no other side" in str(caught.value.hint)
+    with pytest.raises(DataError, match="the train side has no usable row") as caught:
+        prepared(tmp_path, train=rows(0, 3), choices=("yes", "no"))
+    assert caught.value.received == "3 × the answer is none of the choices (train.jsonl:1, 'sum 0')"
+    with pytest.raises(DataError, match="the validation side has no usable row") as caught:
+        from_source(tmp_path, rows(0, 1))
+    assert caught.value.received == "no row was dealt to it"
 
 
 def test_the_template_may_come_from_a_file_and_be_overridden(tmp_path: Path) -> None:

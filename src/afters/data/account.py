@@ -68,9 +68,11 @@ class Account:
         self._overlap["validation_in_test"] = sum(key in sets["test"] for key in keys["validation"])
 
     def reasons(self, place: Place) -> str:
-        """Return why rows of a place were set aside, the most common reason first."""
+        """Return why rows of a place were set aside, the most common reason first, each with the first such row."""
         found = Counter({reason: count for (where, reason), count in self._reasons.items() if where == place})
-        return ", ".join(f"{count} × {reason}" for reason, count in found.most_common())
+        return ", ".join(
+            f"{count} × {reason} ({_shown(self._examples[place, reason][0])})" for reason, count in found.most_common()
+        )
 
     def told(self) -> dict[str, Any]:
         """Return the whole account, ready for JSON.
@@ -97,3 +99,7 @@ class Account:
     def _group(self, place: Place, reason: str) -> dict[str, Any]:
         examples = [{"source": row.source, "detail": row.detail} for row in self._examples[place, reason]]
         return {"side": place, "reason": reason, "count": self._reasons[place, reason], "examples": examples}
+
+
+def _shown(row: SetAside) -> str:
+    return ", ".join(filter(None, [row.source, row.detail]))

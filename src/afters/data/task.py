@@ -147,8 +147,15 @@ def _finish(dataset: Dataset, account: Account, *, needed: bool) -> None:
     """Count the rows as used; a side that is needed and has none is an error."""
     side = dataset.side
     account.use(side, len(dataset))
-    if needed and not len(dataset):
-        received = account.reasons(side) or "no row was dealt to it"
+    if not needed or len(dataset):
+        return
+    reasons = account.reasons(side)
+    if f"{ALSO} " in reasons:
+        hint = "What is judged is not taught: give rows that stand on no other side, or one `source`, to be split."
+    elif reasons:
+        hint = "Mend the rows, or what the task says of them."
+    else:
         hint = f"Give a `{side}` file with more rows, or another share in `fractions`."
-        where = f"{dataset.rows.file}, task '{dataset.task}'"
-        raise DataError(f"the {side} side has no usable row", where=where, expected="one", received=received, hint=hint)
+    where = f"{dataset.rows.file}, task '{dataset.task}'"
+    received = reasons or "no row was dealt to it"
+    raise DataError(f"the {side} side has no usable row", where=where, expected="one", received=received, hint=hint)

@@ -3,7 +3,7 @@
     runs/NAME/
       study.toml          the settings as resolved
       data.json           rows read, used, set aside (why), lengths
-      making.json         versions, peak memory, what was not measured
+      making.json         versions, peak memory, what was declared to decide, what was not measured
       results/index.json  which Result is which: task, then label, then KEY
       results/KEY/        identity.json, cases.jsonl, scores.json; answers.jsonl while it is being asked
       train/              key.json, steps.jsonl, checkpoints/

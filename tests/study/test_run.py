@@ -13,6 +13,7 @@ from tiny_models import Tiny
 
 from afters.config import study_of
 from afters.errors import DataError, RunFolderError
+from afters.report.told import Told
 from afters.runfolder import RunFolder
 from afters.study.run import run
 from afters.study.settings import Study
@@ -105,6 +106,21 @@ def test_other_metrics_score_the_answers_that_stand(rows: Path, tiny: Tiny) -> N
     settings["task"][0] |= {"metrics": ["exact_match", "bleu"]}
     told = run(study_of(settings), out=rows / "run", folder=rows, tell=Killer("tickets: before", after=0))
     assert {score.name for score in told.result("after", task="tickets").scores} == {"exact_match", "bleu"}
+
+
+def test_what_is_declared_after_the_answers_were_judged_is_told_as_too_late(rows: Path, tiny: Tiny) -> None:
+    assert not too_late(run(study(tiny("t5")), out=rows / "run", folder=rows))
+    settings = study(tiny("t5")).plain()
+    settings["task"][0] |= {"smallest_effect": 0.25}
+    line = "tickets is judged by exact_match with a smallest effect of 0.25, after it was judged by exact_match with a"
+    for _ in range(2):
+        (found,) = too_late(run(study_of(settings), out=rows / "run", folder=rows))
+        assert line in found
+    assert not too_late(run(study(tiny("t5")), out=rows / "run", folder=rows))
+
+
+def too_late(told: Told) -> list[str]:
+    return [line for line in told.not_measured if line.startswith("Declared too late")]
 
 
 def test_choices_are_judged_by_all_that_their_probabilities_tell(rows: Path, tiny: Tiny) -> None:

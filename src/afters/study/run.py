@@ -369,13 +369,19 @@ def _write_up(
     """Write the verdict, the page and the model's card, and return what they tell."""
     folder = work.folder
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    peak = max(peak, folder.read_json("making.json").get("peak_memory_mb", 0.0))
+    earlier = folder.read_json("making.json")
+    peak = max(peak, earlier.get("peak_memory_mb", 0.0))
+    declared = _declared(work.tasks) | earlier.get("declared", {})
+    too_late = list(_declared_too_late(work.tasks, declared))
+    for line in too_late:
+        work.tell.say(line)
     folder.write_json(
         "making.json",
         {
             "versions": _versions(),
             "peak_memory_mb": peak,
-            "not_measured": [*_not_measured(work), *_not_compared(work.tasks)],
+            "not_measured": [*too_late, *_not_measured(work), *_not_compared(work.tasks)],
+            "declared": declared,
             "primary": {task.name: task.primary for task in work.tasks},
             "kept": [task.name for task in work.kept],
             "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
@@ -386,6 +392,18 @@ def _write_up(
     folder.write("report.html", render(build(told)))
     folder.write("model/README.md", model_card(told, base=work.study.model.base))
     return told
+
+
+def _declared(tasks: Iterable[TaskAtHand]) -> dict[str, str]:
+    """Return what judges each task: its score, and how little of it would not matter."""
+    return {task.name: f"{task.primary} with a smallest effect of {task.smallest_effect:g}" for task in tasks}
+
+
+def _declared_too_late(tasks: Iterable[TaskAtHand], declared: Mapping[str, str]) -> Iterator[str]:
+    """Tell of the tasks whose answers were known when it was decided what judges them."""
+    for name, judges in _declared(tasks).items():
+        if judges != declared[name]:
+            yield f"Declared too late: {name} is judged by {judges}, after it was judged by {declared[name]}."
 
 
 def _not_measured(work: Work) -> Iterator[str]:

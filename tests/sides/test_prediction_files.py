@@ -90,9 +90,24 @@ def test_numbers_of_rows_are_one_id_whether_written_as_fractions_or_not(lines: W
 
 def test_one_file_with_references_is_enough_and_that_is_told(lines: Write) -> None:
     plain = [{"id": f"q{place}", "prediction": "yes"} for place in range(4)]
-    found = matched(lines("before.jsonl", rows(["no"] * 4)), lines("after.jsonl", plain)).headline
-    assert (found.before_value, found.after_value) == (0, 1)
-    assert "dataset" in found.not_checked
+    before, after = lines("before.jsonl", rows(["no"] * 4)), lines("after.jsonl", plain)
+    told = matched(before, after)
+    assert (told.headline.before_value, told.headline.after_value) == (0, 1)
+    assert "dataset" in told.headline.not_checked
+    line = "References: those of before.jsonl were taken where after.jsonl has none."
+    assert line in told.not_measured
+    half = lines("half.jsonl", [*rows(["yes"] * 2), *plain[2:]])
+    assert line.replace("after", "half") in matched(before, half).not_measured
+    for other in (before, lines("again.jsonl", rows(["yes"] * 4))):
+        assert not any("References" in one for one in matched(before, other).not_measured)
+
+
+def test_references_that_differ_are_refused_also_behind_a_file_that_has_none(lines: Write) -> None:
+    plain = [{"id": f"q{place}", "prediction": "yes"} for place in range(4)]
+    others = [{**row, "references": ["no"]} for row in plain]
+    sides = [lines("plain.jsonl", plain), lines("yes.jsonl", rows(["yes"] * 4)), lines("no.jsonl", others)]
+    with pytest.raises(InputError, match="another references than before for ids q0, q1"):
+        compare_sides(sides[:1], sides[1:], metrics=["exact_match"])
 
 
 def test_empty_answers_are_scored_and_counted(lines: Write) -> None:

@@ -83,6 +83,8 @@ class _Found(NamedTuple):
     metrics: list[Metric]
     """What gives each score, the one that decides first."""
     comparisons: list[Comparison]
+    lent: str
+    """Whose references the others were scored against, where they have none of their own."""
 
 
 def _task(
@@ -102,7 +104,7 @@ def _task(
     names = spelled(metrics or _offered(sides, task), columns=columns)
     if odd := next((name for name in lower if name not in columns), None):
         raise SettingsError(unknown("column", odd, columns), where="--lower-is-better")
-    results = _agreed(sides, _read(sides, task, names))
+    results, lent = _agreed(sides, _read(sides, task, names))
     made: dict[str, Metric] = {}
     for name in names:
         shared = (metric for metric in made.values() if name in metric.names and name not in columns)
@@ -120,7 +122,7 @@ def _task(
         )
         for name in names
     ]
-    return _Found(before, after, list(made.values()), found)
+    return _Found(before, after, list(made.values()), found, lent if set(names) - set(columns) else "")
 
 
 def _compared(
@@ -201,16 +203,30 @@ def _require_everywhere(metrics: Sequence[str], sides: Sequence[Side], task: str
             )
 
 
-def _agreed(sides: Sequence[Side], results: list[Result]) -> list[Result]:
-    """Check files row by row, and give those without references the ones of the first that has some."""
+def _agreed(sides: Sequence[Side], results: list[Result]) -> tuple[list[Result], str]:
+    """Check files row by row; give rows without references those of the first file that has some, and tell of it."""
     if all(isinstance(side, RunSide) for side in sides):
-        return results
-    for result in results[1:]:
-        check_rows(results[0], result)
+        return results, ""
+    _check_all(results)
     if len(set(map(type, sides))) > 1:  # told apart by other means in each, so not comparable
         results = [replace(result, identity=_without(result, "dataset")) for result in results]
-    known = next((one for one in results if any(case.examples[0].references for case in one.cases)), None)
-    return [_with_references(one, known) for one in results] if known else results
+    known = next((one for one in results if _has_references(one)), None)
+    if known is None:
+        return results, ""
+    whole = [_with_references(one, known) for one in results]
+    _check_all(whole)  # the first may have had none that the others' could differ from
+    lacking = [one.label for one, full in zip(results, whole, strict=True) if one.cases != full.cases]
+    lent = f"References: those of {known.label} were taken where {', '.join(lacking)} has none." if lacking else ""
+    return whole, lent
+
+
+def _check_all(results: Sequence[Result]) -> None:
+    for result in results[1:]:
+        check_rows(results[0], result)
+
+
+def _has_references(result: Result) -> bool:
+    return any(case.examples[0].references for case in result.cases)
 
 
 def _with_references(result: Result, known: Result) -> Result:
@@ -271,6 +287,7 @@ def _mean(runs: Sequence[Result]) -> Result:
 
 def _not_measured(found: Sequence[_Found], sides: Sequence[Side], tasks: Sequence[str]) -> tuple[str, ...]:
     told = ["How the answers came about: they were taken as they lie on disk."]
+    told += dict.fromkeys(one.lent for one in found if one.lent)
     if alone := sorted({task for side in sides for task in side.tasks} - set(tasks)):
         told.append(f"Tasks that not every side has: {', '.join(alone)}.")
     columns = [metric for one in found for metric in one.metrics if isinstance(metric, Column)]

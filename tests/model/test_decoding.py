@@ -13,9 +13,11 @@ from tiny_models import KINDS, SENTENCES, Kind, Tiny, untouched
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.generation import TopPLogitsWarper
 
+from afters.errors import ModelError
 from afters.model.causal import Causal
 from afters.model.decoding import beams, greedy, sampled
 from afters.model.load import Loaded, load
+from afters.model.scoring import log_likelihoods
 from afters.seeds import stream
 
 NEW_TOKENS = 12
@@ -191,3 +193,18 @@ def test_families_that_count_columns_answer_alike_in_any_batch(family: str) -> N
     alike = [[5, 6, 7] * 14 + list(range(8, 8 + size)) for size in (3, 17, 9, 30)]
     limits: dict[str, Any] = {"max_new_tokens": 8, "ends": []}
     assert greedy(network, alike, **limits) == [greedy(network, [one], **limits)[0] for one in alike]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_whose_weights_are_no_numbers_answers_nothing(tiny: Tiny, kind: Kind) -> None:
+    loaded = load(tiny(kind), precision="fp32")
+    with torch.no_grad():
+        next(part for part in loaded.network.module.modules() if isinstance(part, torch.nn.Linear)).weight[0, 0] = (
+            torch.nan
+        )
+    asked = prompts(loaded)[:2]
+    for answer in (greedy, partial(beams, width=2)):
+        with pytest.raises(ModelError, match="no number"):
+            answer(loaded.network, asked, max_new_tokens=2, ends=[])
+    with pytest.raises(ModelError, match="no number"):
+        log_likelihoods(loaded.network, asked, [[[1, 2]], [[3]]])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from afters.model.head import LOGITS_AT_ONCE
-from afters.model.network import Begun, Ids, Network
+from afters.model.network import Begun, Ids, Network, begin
 
 Over = Callable[[Ids], bool]
 """Whether an answer has ended, for another reason than the token that ends it."""
@@ -33,7 +33,7 @@ def greedy(
     network: Network, prompts: Sequence[Ids], *, max_new_tokens: int, ends: Sequence[int], over: Over = never
 ) -> list[list[int]]:
     """Return each prompt's most probable continuation, token by token, with the end token where it came."""
-    return _written(network.begin(prompts), len(prompts), _likeliest, max_new_tokens, ends, over)
+    return _written(begin(network, prompts), len(prompts), _likeliest, max_new_tokens, ends, over)
 
 
 @torch.inference_mode()
@@ -71,7 +71,7 @@ def sampled(
         told = [_at(at, torch.softmax(part.double() / temperature, dim=-1), top_p=top_p) for at, part in parts]
         return torch.cat(told)
 
-    begun = network.begin(prompts)
+    begun = begin(network, prompts)
     begun.keep(torch.tensor(owners, device=begun.logits.device))
     made = iter(_written(begun, len(owners), draw, max_new_tokens, ends, over))
     return [[next(made) for _ in drawn] for drawn in chances]
@@ -177,7 +177,7 @@ def beams(
         return ids[-1] in ends or len(ids) == max_new_tokens or over(ids)
 
     searches = [_Search(width) for _ in prompts]
-    left, begun = list(searches), network.begin(prompts)
+    left, begun = list(searches), begin(network, prompts)
     while left:
         widths = [len(search.running) for search in left]
         told = torch.log_softmax(begun.logits.float(), dim=-1)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from afters.errors import ModelError
 from afters.model.head import Expected, divergences_at, expected_at, losses_at
 
 Ids = Sequence[int]
@@ -107,6 +108,23 @@ class Begun(Protocol):
         Nothing may follow: the rows have read their answers then, and padding.
         """
         ...
+
+
+def begin(network: Network, prompts: Sequence[Ids]) -> Begun:
+    """Have the network read the prompts.
+
+    Raises:
+        ModelError: what it expects to follow is no number.
+    """
+    begun = network.begin(prompts)
+    if torch.isnan(begun.logits).any():
+        raise ModelError(
+            "the model computes what is no number (NaN), so its answers would be one and the same",
+            expected="a logit for every token of its vocabulary",
+            hint="Its weights are damaged, or grew without end while they were taught: load them anew, or teach with a "
+            "lower learning_rate.",
+        )
+    return begun
 
 
 def forked(begun: Begun, rows: Tensor) -> Begun:

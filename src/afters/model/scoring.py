@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from afters.model.head import LOGITS_AT_ONCE
-from afters.model.network import Ids, Network, forked
+from afters.model.network import Ids, Network, begin, forked
 
 FULL = 32
 """Choices: fewer are read together, however much their lengths differ."""
@@ -30,7 +30,7 @@ def log_likelihoods(network: Network, prompts: Sequence[Ids], choices: Sequence[
 
 @torch.inference_mode()
 def _told(network: Network, prompts: Sequence[Ids], choices: Sequence[Sequence[Ids]]) -> list[list[float]]:
-    begun = network.begin(prompts)
+    begun = begin(network, prompts)
     first = torch.log_softmax(begun.logits.to(torch.promote_types(begun.logits.dtype, torch.float32)), dim=-1)
     asked = [(row, choice) for row, texts in enumerate(choices) for choice in texts if choice]
     rows, tokens = [row for row, _ in asked], [choice[0] for _, choice in asked]

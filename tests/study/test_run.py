@@ -109,14 +109,20 @@ def test_other_metrics_score_the_answers_that_stand(rows: Path, tiny: Tiny) -> N
 
 
 def test_what_is_declared_after_the_answers_were_judged_is_told_as_too_late(rows: Path, tiny: Tiny) -> None:
-    assert not too_late(run(study(tiny("t5")), out=rows / "run", folder=rows))
-    settings = study(tiny("t5")).plain()
+    kept = {"name": "teams", "test": "tickets.csv", "wordings": ["{{ message }}"], "answer": "{{ team }}"}
+    first = study(tiny("t5"), keep={"tasks": [], "task": [{**kept, "metrics": ["exact_match"], "margin": 0.1}]})
+    assert not too_late(run(first, out=rows / "run", folder=rows))
+    settings = first.plain()
     settings["task"][0] |= {"smallest_effect": 0.25}
-    line = "tickets is judged by exact_match with a smallest effect of 0.25, after it was judged by exact_match with a"
+    settings["keep"]["task"][0] |= {"margin": 0.5}
     for _ in range(2):
-        (found,) = too_late(run(study_of(settings), out=rows / "run", folder=rows))
-        assert line in found
-    assert not too_late(run(study(tiny("t5")), out=rows / "run", folder=rows))
+        assert too_late(run(study_of(settings), out=rows / "run", folder=rows)) == [
+            "Declared too late: tickets is judged by exact_match with a smallest effect of 0.25, "
+            "after it was judged by exact_match with a smallest effect of 0.",
+            "Declared too late: teams is judged by exact_match with a margin of 0.5, "
+            "after it was judged by exact_match with a margin of 0.1.",
+        ]
+    assert not too_late(run(first, out=rows / "run", folder=rows))
 
 
 def too_late(told: Told) -> list[str]:

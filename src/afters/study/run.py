@@ -371,8 +371,8 @@ def _write_up(
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
     earlier = folder.read_json("making.json")
     peak = max(peak, earlier.get("peak_memory_mb", 0.0))
-    declared = _declared(work.tasks) | earlier.get("declared", {})
-    too_late = list(_declared_too_late(work.tasks, declared))
+    declared = _declared(work) | earlier.get("declared", {})
+    too_late = list(_declared_too_late(work, declared))
     for line in too_late:
         work.tell.say(line)
     folder.write_json(
@@ -394,14 +394,15 @@ def _write_up(
     return told
 
 
-def _declared(tasks: Iterable[TaskAtHand]) -> dict[str, str]:
-    """Return what judges each task: its score, and how little of it would not matter."""
-    return {task.name: f"{task.primary} with a smallest effect of {task.smallest_effect:g}" for task in tasks}
+def _declared(work: Work) -> dict[str, str]:
+    """Return what judges each task: its score, and the smallest effect or the margin."""
+    judges = {task.name: f"{task.primary} with a smallest effect of {task.smallest_effect:g}" for task in work.tasks}
+    return judges | {task.name: f"{task.primary} with a margin of {task.margin:g}" for task in work.kept}
 
 
-def _declared_too_late(tasks: Iterable[TaskAtHand], declared: Mapping[str, str]) -> Iterator[str]:
+def _declared_too_late(work: Work, declared: Mapping[str, str]) -> Iterator[str]:
     """Tell of the tasks whose answers were known when it was decided what judges them."""
-    for name, judges in _declared(tasks).items():
+    for name, judges in _declared(work).items():
         if judges != declared[name]:
             yield f"Declared too late: {name} is judged by {judges}, after it was judged by {declared[name]}."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,17 @@ def lines(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
-    """Write a run folder as `afters run` leaves it, as far as a comparison reads it."""
+    """Write a run folder as `afters run` leaves it, as far as a comparison reads it: with a task that was kept, too."""
 
     def make(name: str, effect: float = 0.05, **sides: Sequence[str]) -> Path:
         folder = RunFolder(tmp_path / name)
         for label, answers in sides.items():
             shots = "2" if label.startswith("shots") else "0"
             told = label.replace("_", "=")
-            folder.keep_result(answered(told, answers, weights=f"{name}/{label}", shots=shots))
+            result = answered(told, answers, weights=f"{name}/{label}", shots=shots)
+            folder.keep_result(result)
+            kept = {**result.identity, "dataset": f"drawn by {name}"}  # as what the base says is, which differs
+            folder.keep_result(replace(result, task="ballads", identity=kept))
         folder.write("study.toml", f'name = "{name}"\n[[task]]\nname = "chats"\nsmallest_effect = {effect}\n')
         folder.write_json("making.json", {"primary": {"chats": "exact_match"}})
         folder.write_json("verdict.json", {"comparisons": []})

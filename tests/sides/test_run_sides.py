@@ -15,6 +15,7 @@ def test_one_run_is_compared_with_itself_before_and_after(make_run: MakeRun) -> 
     assert (found.before, found.after, found.task, found.metric) == ("before", "after", "chats", "exact_match")
     assert (found.better, found.worse, found.verdict) == (20, 0, "improved")
     assert found.not_checked == ()
+    assert {one.task for one in told.comparisons} == {"chats"}, "what was not taught is compared within the run"
 
 
 def test_the_smallest_effect_and_the_scores_are_those_of_the_study(make_run: MakeRun) -> None:

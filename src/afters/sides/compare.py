@@ -204,7 +204,7 @@ def _require_everywhere(metrics: Sequence[str], sides: Sequence[Side], task: str
 
 
 def _agreed(sides: Sequence[Side], results: list[Result]) -> tuple[list[Result], str]:
-    """Check files row by row; give rows without references those of the first file that has some, and tell of it."""
+    """Check files row by row; give those without references the ones of the first that has some, and tell of it."""
     if all(isinstance(side, RunSide) for side in sides):
         return results, ""
     _check_all(results)

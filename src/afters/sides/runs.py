@@ -14,11 +14,16 @@ from afters.sides.side import Declared
 
 
 class RunSide:
-    """The Results of one label in a run folder: "after" unless another is named, or the only one of an evaluation."""
+    """The Results of one label in a run folder: "after" unless another is named, or the only one of an evaluation.
+
+    Of the tasks that the study names, in its order; what must not be lost is compared within a run, by margins.
+    """
 
     def __init__(self, path: Path, *, label: str = "", name: str = "") -> None:
         folder = RunFolder.opened(path, judged=True)
-        by_task = folder.results()
+        self._effects = _declared_effects(folder)
+        every = folder.results()
+        by_task = {task: every[task] for task in self._effects if task in every}
         label = label or _usual(folder)
         self._results = {task: results[label] for task, results in by_task.items() if label in results}
         if not self._results:
@@ -29,7 +34,6 @@ class RunSide:
         self.label = label
         self.tasks = tuple(self._results)
         self._primary = folder.read_json("making.json").get("primary", {})
-        self._effects = _declared_effects(folder)
 
     def offers(self, task: str) -> tuple[str, ...]:
         """Return the run's scores of the task, the one that decided first."""

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from on_disk import MakeRun, Write, answered
+import tomli_w
+from on_disk import USUAL, MakeRun, Write, answered
 
+from afters.metrics.metric import Metric
 from afters.runfolder import RunFolder
 
 
@@ -31,17 +33,34 @@ def lines(tmp_path: Path) -> Write:
 def make_run(tmp_path: Path) -> MakeRun:
     """Write a run folder as `afters run` leaves it, as far as a comparison reads it: with a task that was kept, too."""
 
-    def make(name: str, effect: float = 0.05, **sides: Sequence[str]) -> Path:
+    def make(
+        name: str,
+        effect: float = 0.05,
+        *,
+        task: str = "chats",
+        judged_by: Sequence[Metric] = USUAL,
+        options: Mapping[str, Any] | None = None,
+        references: tuple[str, ...] = ("yes",),
+        choices: tuple[str, ...] = (),
+        **sides: Sequence[str],
+    ) -> Path:
         folder = RunFolder(tmp_path / name)
         for label, answers in sides.items():
-            shots = "2" if label.startswith("shots") else "0"
-            told = label.replace("_", "=")
-            result = answered(told, answers, weights=f"{name}/{label}", shots=shots)
+            result = answered(
+                *(label.replace("_", "="), answers),
+                weights=f"{name}/{label}",
+                shots="2" if label.startswith("shots") else "0",
+                task=task,
+                judged_by=judged_by,
+                references=references,
+                choices=choices,
+            )
             folder.keep_result(result)
             kept = {**result.identity, "dataset": f"drawn by {name}"}  # as what the base says is, which differs
             folder.keep_result(replace(result, task="ballads", identity=kept))
-        folder.write("study.toml", f'name = "{name}"\n[[task]]\nname = "chats"\nsmallest_effect = {effect}\n')
-        folder.write_json("making.json", {"primary": {"chats": "exact_match"}})
+        settings: dict[str, Any] = {"name": task, "smallest_effect": effect, **(options or {})}
+        folder.write("study.toml", tomli_w.dumps({"name": name, "task": [settings]}))
+        folder.write_json("making.json", {"primary": {task: judged_by[0].names[0]}})
         folder.write_json("verdict.json", {"comparisons": []})
         return folder.path
 

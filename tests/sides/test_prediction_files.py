@@ -100,6 +100,93 @@ def test_one_file_with_references_is_enough_and_that_is_told(lines: Write) -> No
         assert not any("References" in one for one in matched(before, other).not_measured)
 
 
+def both_ways(before: Path, after: Path) -> tuple[Told, Told]:
+    return matched(before, after), matched(after, before)
+
+
+def clusters_line(told: Told) -> list[str]:
+    return [line for line in told.not_measured if line.startswith("Clusters")]
+
+
+def test_one_file_with_clusters_is_enough_whichever_it_is_and_that_is_told(lines: Write) -> None:
+    before = lines("before.jsonl", rows(["no"] * 40))
+    after = lines("after.jsonl", rows(["yes"] * 20 + ["no"] * 20, cluster=[f"c{place // 10}" for place in range(40)]))
+    forth, back = both_ways(before, after)
+    for told in (forth, back):
+        assert (told.headline.clusters, told.headline.p_value) == (4, 0.5)
+        assert clusters_line(told) == ["Clusters: those of after.jsonl were taken where before.jsonl has none."]
+    assert (forth.headline.low, forth.headline.high) == pytest.approx((-back.headline.high, -back.headline.low))
+    assert [result.score("exact_match").low for result in forth.results] == pytest.approx(
+        [result.score("exact_match").low for result in back.results[::-1]]
+    )
+    assert clusters_line(matched(after, lines("again.jsonl", rows(["no"] * 40)[::-1]))), "also in another order"
+    assert not clusters_line(matched(after, after))
+
+
+def test_clusters_are_lent_to_columns_of_numbers_too(lines: Write) -> None:
+    plain = [{"id": place, "acc": 0} for place in range(8)]
+    clustered = [{"id": place, "acc": 1, "cluster": place // 2} for place in range(8)]
+    sides = [lines("b.jsonl", plain), lines("a.jsonl", clustered)]
+    for first, last in (sides, sides[::-1]):
+        told = compare_sides([first], [last], metrics=["acc"])
+        assert told.headline.clusters == 4
+        assert clusters_line(told) == ["Clusters: those of a.jsonl were taken where b.jsonl has none."]
+
+
+def test_a_prompts_clusters_are_lent_and_told_only_where_rows_share_one(lines: Write) -> None:
+    plain = lines("plain.jsonl", rows(["no"] * 4))
+    shared = lines("shared.jsonl", rows(["yes"] * 4, prompt=["Hm?", "hm?", "Ha?", "Ho?"]))
+    apart = lines("apart.jsonl", rows(["yes"] * 4, prompt=["Hm?", "He?", "Ha?", "Ho?"]))
+    for told in both_ways(plain, shared):
+        assert told.headline.clusters == 3
+        assert clusters_line(told) == ["Clusters: those of shared.jsonl were taken where plain.jsonl has none."]
+    for told in both_ways(plain, apart):
+        assert (told.headline.clusters, clusters_line(told)) == (4, [])
+
+
+def test_a_named_cluster_goes_before_a_prompt_as_it_does_within_one_file(lines: Write) -> None:
+    prompts, clusters = ["Hm?", "Hm?", "Ha?", "Ho?", "He?"], ["a", "b", "b", "q3", ""]
+    asked = lines("asked.jsonl", rows(["no"] * 5, prompt=prompts))
+    named = lines("named.jsonl", rows(["yes"] * 5, cluster=clusters))
+    both = lines("both.jsonl", rows(["yes"] * 5, prompt=prompts, cluster=clusters))
+    assert (
+        matched(both, lines("both too.jsonl", rows(["no"] * 5, prompt=prompts, cluster=clusters))).headline.clusters
+        == 4
+    )
+    for other in (named, both):
+        for told in both_ways(asked, other):
+            assert told.headline.clusters == 4
+            assert clusters_line(told) == [f"Clusters: those of {other.name} were taken where asked.jsonl has none."]
+
+
+def test_several_files_each_lend_the_clusters_that_only_they_have(lines: Write) -> None:
+    halves = [["a", "a", "", ""], ["", "", "b", "b"], [""] * 4]
+    answers = [["yes", "no", "no", "no"], ["no", "no", "yes", "no"], ["no"] * 4]
+    sides = [
+        lines(f"{place}.jsonl", rows(said, cluster=half))
+        for place, (said, half) in enumerate(zip(answers, halves, strict=True))
+    ]
+    for first, *last in (sides, sides[::-1]):
+        told = compare_sides([first], last, metrics=["exact_match"])
+        assert told.headline.clusters == 2
+    said = compare_sides(sides[:1], sides[1:], metrics=["exact_match"]).not_measured
+    assert "Clusters: those of 0.jsonl and 1.jsonl were taken where 0.jsonl, 1.jsonl, 2.jsonl have none." in said
+
+
+def test_a_row_that_stands_alone_is_in_no_cluster_that_is_called_as_it_is(lines: Write) -> None:
+    made = [{"id": place, "prediction": "yes", "references": ["yes"]} for place in range(4)]
+    named = [{**row, "cluster": 3} for row in made[:2]] + made[2:]
+    assert matched(lines("b.jsonl", made), lines("a.jsonl", named)).headline.clusters == 3
+
+
+def test_clusters_and_questions_that_differ_are_refused_also_behind_a_file_that_has_none(lines: Write) -> None:
+    for column, what in (("cluster", "cluster"), ("prompt", "question")):
+        plain = lines("plain.jsonl", rows(["no"] * 3))
+        odd = [lines(f"{name}.jsonl", rows([name] * 3, **{column: ["a", name, "c"]})) for name in ("x", "y")]
+        with pytest.raises(InputError, match=f"another {what} than before for id q1"):
+            compare_sides([plain], odd, metrics=["exact_match"])
+
+
 def test_references_that_differ_are_refused_also_behind_a_file_that_has_none(lines: Write) -> None:
     plain = [{"id": f"q{place}", "prediction": "yes"} for place in range(4)]
     others = [{**row, "references": ["no"]} for row in plain]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from afters.data.split import digest
 from afters.errors import DataError, InputError, nearest, raise_together
 from afters.records import Case, Result
 from afters.sides.faults import NAMED, and_more
 
 
 def check_rows(before: Result, after: Result) -> None:
-    """Refuse two files whose ids, references, questions or clusters differ.
+    """Refuse two files whose ids, references, questions or named clusters differ.
 
     What only one of them carries cannot differ; whoever compares says that it was not checked.
 
@@ -24,8 +25,14 @@ def check_rows(before: Result, after: Result) -> None:
     problems += _unknown(last, first, here=after.label, there=before.label)
     problems += _different(first, last, "references", lambda case: case.examples[0].references)
     problems += _different(first, last, "question", lambda case: case.examples[0].content)
-    problems += _different(first, last, "cluster", _cluster)
+    problems += _different(first, last, "cluster", named_cluster)
     raise_together(problems)
+
+
+def named_cluster(case: Case) -> str:
+    """Return the cluster that the file names; none is named by a Case that its question or nothing puts in one."""
+    example = case.examples[0]
+    return "" if example.cluster == digest(example.content) else example.cluster
 
 
 def _unknown(
@@ -64,11 +71,6 @@ def _different(
             hint="Judge both sides on the same rows.",
         )
     ]
-
-
-def _cluster(case: Case) -> str:
-    """Return the cluster that the file names; a Case that stands alone names none."""
-    return "" if case.cluster == case.id else case.cluster
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from afters.report.told import Told
 from afters.sides.agree import check_rows
 from afters.sides.column import Column
 from afters.sides.find import open_sides
+from afters.sides.lend import lend_clusters, lend_references
 from afters.sides.runs import RunSide
 from afters.sides.scoring import metric_of, scored, spelled
 from afters.sides.side import Side
@@ -83,8 +85,8 @@ class _Found(NamedTuple):
     metrics: list[Metric]
     """What gives each score, the one that decides first."""
     comparisons: list[Comparison]
-    lent: str
-    """Whose references the others were scored against, where they have none of their own."""
+    lent: tuple[str, ...]
+    """Whose references and clusters the others were given, where they have none of their own."""
 
 
 def _task(
@@ -104,12 +106,13 @@ def _task(
     names = spelled(metrics or _offered(sides, task), columns=columns)
     if odd := next((name for name in lower if name not in columns), None):
         raise SettingsError(unknown("column", odd, columns), where="--lower-is-better")
-    results, lent = _agreed(sides, _read(sides, task, names))
+    results, lent = _agreed(sides, _read(sides, task, names), judging=not set(names) <= set(columns))
+    options = {side.name: said for side in sides if (said := side.options(task)) is not None}
     made: dict[str, Metric] = {}
     for name in names:
         shared = (metric for metric in made.values() if name in metric.names and name not in columns)
         made[name] = next(shared, None) or metric_of(
-            name, results, columns=columns, lower=True if name in lower else None
+            name, results, columns=columns, lower=True if name in lower else None, options=options
         )
     for metric in {id(metric): metric for metric in made.values()}.values():
         results = [scored(result, metric, names=names, seed=seed) for result in results]
@@ -122,7 +125,7 @@ def _task(
         )
         for name in names
     ]
-    return _Found(before, after, list(made.values()), found, lent if set(names) - set(columns) else "")
+    return _Found(before, after, list(made.values()), found, lent)
 
 
 def _compared(
@@ -203,41 +206,20 @@ def _require_everywhere(metrics: Sequence[str], sides: Sequence[Side], task: str
             )
 
 
-def _agreed(sides: Sequence[Side], results: list[Result]) -> tuple[list[Result], str]:
-    """Check files row by row; give those without references the ones of the first that has some, and tell of it."""
+def _agreed(sides: Sequence[Side], results: list[Result], *, judging: bool) -> tuple[list[Result], tuple[str, ...]]:
+    """Check files row by row; lend what only some of them carry to the others, and tell of it.
+
+    References are lent only where answers are judged by them.
+    """
     if all(isinstance(side, RunSide) for side in sides):
-        return results, ""
-    _check_all(results)
+        return results, ()
+    for one, other in combinations(results, 2):  # the first may have nothing that two others differ in
+        check_rows(one, other)
     if len(set(map(type, sides))) > 1:  # told apart by other means in each, so not comparable
         results = [replace(result, identity=_without(result, "dataset")) for result in results]
-    known = next((one for one in results if _has_references(one)), None)
-    if known is None:
-        return results, ""
-    whole = [_with_references(one, known) for one in results]
-    _check_all(whole)  # the first may have had none that the others' could differ from
-    lacking = [one.label for one, full in zip(results, whole, strict=True) if one.cases != full.cases]
-    lent = f"References: those of {known.label} were taken where {', '.join(lacking)} has none." if lacking else ""
-    return whole, lent
-
-
-def _check_all(results: Sequence[Result]) -> None:
-    for result in results[1:]:
-        check_rows(results[0], result)
-
-
-def _has_references(result: Result) -> bool:
-    return any(case.examples[0].references for case in result.cases)
-
-
-def _with_references(result: Result, known: Result) -> Result:
-    by_id = {case.id: case.examples[0].references for case in known.cases}
-    cases = tuple(
-        case
-        if case.examples[0].references
-        else replace(case, examples=(replace(case.examples[0], references=by_id[case.id]),))
-        for case in result.cases
-    )
-    return replace(result, cases=cases)
+    results, of_references = lend_references(results) if judging else (results, "")
+    results, of_clusters = lend_clusters(results)
+    return results, tuple(filter(None, (of_references, of_clusters)))
 
 
 def _without(result: Result, key: str) -> dict[str, str]:
@@ -287,7 +269,7 @@ def _mean(runs: Sequence[Result]) -> Result:
 
 def _not_measured(found: Sequence[_Found], sides: Sequence[Side], tasks: Sequence[str]) -> tuple[str, ...]:
     told = ["How the answers came about: they were taken as they lie on disk."]
-    told += dict.fromkeys(one.lent for one in found if one.lent)
+    told += dict.fromkeys(line for one in found for line in one.lent)
     if alone := sorted({task for side in sides for task in side.tasks} - set(tasks)):
         told.append(f"Tasks that not every side has: {', '.join(alone)}.")
     columns = [metric for one in found for metric in one.metrics if isinstance(metric, Column)]

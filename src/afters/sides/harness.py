@@ -12,7 +12,7 @@ from afters.data.split import digest
 from afters.errors import DataError
 from afters.records import Case, Example, Prediction, Result
 from afters.sides.rows import ids_of, number_of
-from afters.sides.side import UNNAMED, Declared
+from afters.sides.side import UNNAMED, Declared, Options
 from afters.sides.table import Row, Table, read_table
 
 SCHEMA: Final = frozenset(
@@ -53,6 +53,10 @@ class HarnessSamples:
 
     def declared(self, task: str) -> Declared | None:
         """Return None: the log says nothing of what was to decide."""
+        return None
+
+    def options(self, task: str) -> Options | None:
+        """Return None: answers are scored as what they are compared with."""
         return None
 
     def result(self, task: str, *, scores: Sequence[str]) -> Result:
@@ -134,9 +138,9 @@ def _case(name: str, task: str, source: str, row: Row) -> Case:
     content = str(row.get("doc_hash") or (digest(json.dumps(row["doc"], sort_keys=True)) if "doc" in row else ""))
     target = row.get("target")
     references = (target,) if isinstance(target, str) and target else ()
-    example = Example(name, task, source, content, "", "", references, cluster=content or name)
+    example = Example(name, task, source, content, "", "", references)
     prediction = Prediction(name, _answer(row.get("filtered_resps")), prompt_hash=str(row.get("prompt_hash") or ""))
-    return Case(name, content or name, (example,), (prediction,))
+    return Case(name, content, (example,), (prediction,))
 
 
 def _answer(filtered: Any) -> tuple[str, ...]:

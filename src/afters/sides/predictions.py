@@ -9,7 +9,7 @@ from afters.data.split import digest, normalised
 from afters.errors import DataError, nearest
 from afters.records import Case, Example, Prediction, Result
 from afters.sides.rows import cluster_of, ids_of, number_of, references_of, text_of
-from afters.sides.side import UNNAMED, Declared
+from afters.sides.side import UNNAMED, Declared, Options
 from afters.sides.table import Table
 
 KNOWN = frozenset({"id", "prediction", "references", "reference", "cluster", "prompt"})
@@ -42,6 +42,10 @@ class PredictionFile:
         """Return None: a file declares nothing."""
         return None
 
+    def options(self, task: str) -> Options | None:
+        """Return None: a file is scored as what it is compared with."""
+        return None
+
     def result(self, task: str, *, scores: Sequence[str]) -> Result:
         """Return the answers as Cases, and the numbers of the columns that are among `scores`.
 
@@ -71,11 +75,11 @@ class PredictionFile:
         answers = (text_of(row, "prediction", number, faults),) if "prediction" in self._table.columns else ()
         prompt = row.get("prompt")
         asked = prompt if isinstance(prompt, str) else ""
-        cluster = cluster_of(row, name)
+        content, named = normalised(asked), cluster_of(row)
         source = f"{faults.file}:{number}"
-        example = Example(name, UNNAMED, source, normalised(asked), "", asked, references, cluster=cluster)
+        example = Example(name, UNNAMED, source, content, "", asked, references, cluster=named)
         made = Prediction(name, answers, prompt_hash=digest(asked) if asked else "")
-        return Case(name, cluster, (example,), (made,))
+        return Case(name, named or (digest(content) if content else ""), (example,), (made,))
 
     def _require(self, column: str) -> None:
         columns = self._table.columns

@@ -7,7 +7,6 @@ import json
 import math
 from typing import Any
 
-from afters.data.split import digest, normalised
 from afters.sides.faults import Faults
 from afters.sides.table import Row, Table
 
@@ -68,13 +67,10 @@ def number_of(row: Row, column: str, number: int, faults: Faults) -> float:
     return 0.0
 
 
-def cluster_of(row: Row, name: str) -> str:
-    """Return a row's cluster: as the file says, else by what its prompt says; a row without either stands alone."""
+def cluster_of(row: Row) -> str:
+    """Return the cluster that a row names, empty where it names none."""
     given = row.get("cluster")
-    if given is not None and str(given).strip():
-        return str(given)
-    prompt = row.get("prompt")
-    return digest(normalised(prompt)) if isinstance(prompt, str) and prompt.strip() else name
+    return str(given) if given is not None and str(given).strip() else ""
 
 
 def shown(value: Any) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from afters.errors import RunFolderError, unknown
 from afters.records import Result
 from afters.runfolder import RunFolder, is_in_other_wording
-from afters.sides.side import Declared
+from afters.sides.side import Declared, Options
+
+OPTIONS: Final = ("best_reference", "stem", "words", "positive")
+"""What a task's settings say of how its metrics count."""
 
 
 class RunSide:
@@ -21,9 +24,9 @@ class RunSide:
 
     def __init__(self, path: Path, *, label: str = "", name: str = "") -> None:
         folder = RunFolder.opened(path, judged=True)
-        self._effects = _declared_effects(folder)
+        self._study = _study_of(folder)
         every = folder.results()
-        by_task = {task: every[task] for task in self._effects if task in every}
+        by_task = {task: every[task] for task in self._study if task in every}
         label = label or _usual(folder)
         self._results = {task: results[label] for task, results in by_task.items() if label in results}
         if not self._results:
@@ -47,7 +50,11 @@ class RunSide:
     def declared(self, task: str) -> Declared | None:
         """Return what the run's study declared of the task."""
         primary = self._primary.get(task)
-        return Declared(primary, self._effects.get(task, 0.0)) if primary else None
+        return Declared(primary, float(self._study[task].get("smallest_effect", 0.0))) if primary else None
+
+    def options(self, task: str) -> Options | None:
+        """Return what the run's study said of how the task's metrics count."""
+        return {name: value for name, value in self._study[task].items() if name in OPTIONS}
 
     def result(self, task: str, *, scores: Sequence[str]) -> Result:
         """Return the Result as the run folder holds it."""
@@ -61,8 +68,7 @@ def _usual(folder: RunFolder) -> str:
     return labels.pop() if len(labels) == 1 else "after"
 
 
-def _declared_effects(folder: RunFolder) -> dict[str, float]:
-    """Return each task's smallest effect that matters, as the study's settings say it."""
+def _study_of(folder: RunFolder) -> dict[str, Mapping[str, Any]]:
+    """Return each task's settings, as the study in the folder has them."""
     settings: dict[str, Any] = tomllib.loads((folder.path / "study.toml").read_text(encoding="utf-8"))
-    tasks = settings.get("task", [])
-    return {str(task.get("name")): float(task.get("smallest_effect", 0.0)) for task in tasks}
+    return {str(task.get("name")): task for task in settings.get("task", [])}

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from afters.compare.change import interval
-from afters.errors import DataError, SettingsError, unknown
+from afters.errors import ComparisonRefused, DataError, SettingsError, unknown
 from afters.evaluate import score
 from afters.metrics.metric import Metric, reduce
 from afters.metrics.table import METRICS, metric_for
 from afters.records import Result, Score
 from afters.sides.column import Column
+from afters.sides.side import Options
+
+USUAL: Final[tuple[Options, ...]] = ({}, {"best_reference": True})
+"""What to try where no study says how its metrics count."""
+
+ANEW: Final = (
+    "Set the task's `best_reference`, `stem`, `words` and `positive` alike, and have the answers scored anew by one "
+    "version of everything: `afters evaluate MODEL STUDY.toml`. Or name other scores with --metric."
+)
+"""What to do about scores that are not counted alike."""
 
 
 def spelled(names: Sequence[str], *, columns: Sequence[str]) -> list[str]:
@@ -37,13 +48,61 @@ def spelled(names: Sequence[str], *, columns: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def metric_of(name: str, results: Sequence[Result], *, columns: Sequence[str], lower: bool | None) -> Metric:
-    """Return what gives a score: a column that every side carries, or the metric that the Results were judged by."""
+def metric_of(
+    name: str,
+    results: Sequence[Result],
+    *,
+    columns: Sequence[str],
+    lower: bool | None,
+    options: Mapping[str, Options] | None = None,
+) -> Metric:
+    """Return what gives a score: a column that every side carries, or the metric that the Results were judged by.
+
+    Where none of them was judged by it, it has the options of their studies, and is as it is where there is no study.
+
+    Args:
+        name: of the score.
+        results: of all sides, under their names.
+        columns: that every side carries.
+        lower: of a column, whether less is better; None to go by its name.
+        options: what the sides' studies say of how metrics count, by the sides' names.
+
+    Raises:
+        ComparisonRefused: two sides were judged by metrics of different signatures, or all by one that no study's
+            settings make here.
+    """
     if name in columns:
         return Column(name, lower=lower)
-    made = [metric_for(name), metric_for(name, best_reference=True)]
-    signatures = {one.signature for result in results for one in result.scores if one.name == name}
-    return next((metric for metric in made if metric.signature in signatures), made[0])
+    said = options or {}
+    made = [metric_for(name, **one) for one in (*said.values(), *USUAL)]
+    metric = made[0].name
+    asked = {side: one.signature for side, one in zip(said, made, strict=False)}
+    judged = {result.label: one.signature for result in results for one in result.scores if one.metric == metric}
+    meant = judged or asked
+    found = next((one for one in made if set(meant.values()) <= {one.signature}), None)
+    if found is None:
+        raise _unlike(metric, meant, asked=asked)
+    return found
+
+
+def _unlike(metric: str, signatures: Mapping[str, str], *, asked: Mapping[str, str]) -> ComparisonRefused:
+    """Return why scores of these signatures, by side, are not compared; `asked` are those that the studies ask for."""
+    side, signature = next(iter(signatures.items()))
+    if other := next((one for one in signatures if signatures[one] != signature), None):
+        return ComparisonRefused(
+            f"{metric} is not counted alike on every side",
+            where=f"{side} against {other}",
+            expected=f"{signature} ({side})",
+            received=f"{signatures[other]} ({other})",
+            hint=ANEW,
+        )
+    return ComparisonRefused(
+        f"{side} was judged by a {metric} that its settings do not make here",
+        where=side,
+        expected=f"{asked.get(side, metric_for(metric).signature)} (its settings, in this version)",
+        received=f"{signature} (its scores)",
+        hint=ANEW,
+    )
 
 
 def scored(result: Result, metric: Metric, *, names: Sequence[str], seed: int) -> Result:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from afters.records import Result
 
 UNNAMED = "answers"
 """The task of a file that names none."""
+
+
+Options = Mapping[str, Any]
+"""What a study's task says of how its metrics count, as `metric_for` takes it."""
 
 
 class Declared(NamedTuple):
@@ -35,6 +39,10 @@ class Side(Protocol):
 
     def declared(self, task: str) -> Declared | None:
         """Return what was declared beforehand, where that is known."""
+        ...
+
+    def options(self, task: str) -> Options | None:
+        """Return the options of the task's metrics; None where no study says them."""
         ...
 
     def result(self, task: str, *, scores: Sequence[str]) -> Result:

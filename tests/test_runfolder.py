@@ -9,7 +9,7 @@ import pytest
 
 from afters.errors import RunFolderError
 from afters.records import Case, ChoiceScore, Example, Prediction, Result, Score, Shot
-from afters.runfolder import RunFolder
+from afters.runfolder import NOT_YET, RunFolder
 
 HOSTILE = (
     "line\u2028separator\u2029and\x85next\x0b\x0c\x1c\x1d\x1e",
@@ -222,6 +222,104 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="another seed"):
         folder.claim("train", {"train.epochs": "3"})
     folder.claim("train", settings)
+
+
+def test_what_is_to_be_removed_is_the_whole_run(tmp_path: Path) -> None:
+    whole = RunFolder(tmp_path / "run")
+    for part in (whole, whole.at(4), whole.other("replay-0.25")):
+        part.claim("train", {"seed": "1"})
+        with pytest.raises(RunFolderError, match="another seed") as caught:
+            part.claim("train", {"seed": "2"})
+        assert str(caught.value).endswith(f"remove the whole run folder, {tmp_path / 'run'}.")
+
+
+@pytest.mark.parametrize("key", ["train", "results", "start"])
+@pytest.mark.parametrize(
+    "name", ["study.toml", "data.json", "model/", "model/config.json", "results/mine.csv", "rows/a"]
+)
+def test_what_nobody_has_claimed_is_left_as_it_is_and_named(tmp_path: Path, key: str, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text("mine")
+    (tmp_path / "train.log").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RunFolderError, match="does not say what it was made with") as caught:
+        RunFolder(tmp_path).claim(key, {"seed": "1"})
+    top = name.partition("/")[0]
+    assert caught.value.received == (f"{top}/" if (tmp_path / top).is_dir() else top)
+    assert "remove" not in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before and all(
+        path.read_text() in ("mine", "") for path in before if path.is_file()
+    )
+
+
+def test_a_folder_with_what_is_never_written_there_may_be_claimed(tmp_path: Path) -> None:
+    for key in ("train", "results", "start"):
+        for name in (".gitignore", "run.log", "data/rows.csv", ".study.toml.draft", f"{key}/.key.json.draft"):
+            (tmp_path / key / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / key / name).write_text("")
+        RunFolder(tmp_path / key).claim(key, {"seed": "1"})
+
+
+def test_a_model_whose_key_was_removed_is_not_taken_for_the_one_that_would_be_taught(tmp_path: Path) -> None:
+    whole = RunFolder(tmp_path / "run")
+    whole.forget_labels()
+    for part in (whole.at(4), whole.other("replay-0.25")):
+        part.claim("train", {"seed": "1"})
+        part.model.mkdir()
+        (part.train / "key.json").unlink()
+        with pytest.raises(RunFolderError, match="or remove the whole run folder") as caught:
+            part.claim("train", {"seed": "2"})
+        assert caught.value.received == "model/" and str(whole.path) in str(caught.value.hint)
+
+
+def test_a_run_from_scratch_claims_its_start_first(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim("start", {"seed": "1"})
+    (tmp_path / "start" / "model").mkdir()
+    folder.claim("train", {"seed": "1"})
+    (tmp_path / "train" / "key.json").unlink()
+    folder.model.mkdir()
+    with pytest.raises(RunFolderError, match="does not say") as caught:
+        folder.claim("train", {"seed": "1"})
+    assert caught.value.received == "model/"
+
+
+@pytest.mark.parametrize(
+    ("stands", "comes", "said"),
+    [("results", "train", "an evaluation"), ("train", "results", "a run"), ("train", "start", "a run")],
+)
+def test_a_run_and_an_evaluation_do_not_share_a_folder(tmp_path: Path, stands: str, comes: str, said: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim(stands, {"seed": "1"})
+    with pytest.raises(RunFolderError, match=f"this folder holds {said}\\n"):
+        folder.claim(comes, {"seed": "1"})
+
+
+def test_what_is_not_known_yet_is_filled_in_once_and_never_forgotten(tmp_path: Path) -> None:
+    folder, known, yet = RunFolder(tmp_path), {"base": "b1", "seed": "1"}, {"base": NOT_YET, "seed": "1"}
+    folder.claim("train", yet)
+    with pytest.raises(RunFolderError, match="another seed"):
+        folder.claim("train", {**known, "seed": "2"})
+    for _ in range(2):
+        folder.claim("train", known)
+        assert folder.read_json("train/key.json") == known
+    for other in (yet, {**known, "base": "b2"}):
+        with pytest.raises(RunFolderError, match="another base"):
+            folder.claim("train", other)
+
+
+def test_a_verdict_whose_answers_are_collected_anew_is_not_told(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    one = {"task": "chats", "metric": "rouge1", "before": "before", "after": "after"}
+    folder.write_json("verdict.json", {"comparisons": [one], "kept": [{"comparison": {**one, "task": "words"}}]})
+    with pytest.raises(RunFolderError, match="being done anew"):
+        RunFolder.opened(tmp_path)
+    for task in ("chats", "words"):
+        for label in ("before", "after"):
+            with pytest.raises(RunFolderError, match=f"(?s)none to {task}, {label}.*[Rr]un the same command again"):
+                RunFolder.opened(tmp_path)
+            folder.enter(task, label, "key")
+    RunFolder.opened(tmp_path)
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
     runs/NAME/
       study.toml          the settings as resolved
       data.json           rows read, used, set aside (why), lengths
-      making.json         versions, peak memory, what was declared to decide, what was not measured
+      declared.json       what judges each task, as declared before any answer of a tuned model was known
+      making.json         versions, peak memory, what was not measured
       results/index.json  which Result is which: task, then label, then KEY
       results/KEY/        identity.json, cases.jsonl, scores.json; answers.jsonl while it is being asked
+      start/              key.json, and model/ with random weights, where a run begins with a configuration
+      rehearsed/          what the base said to kept rows, where that is taught
       train/              key.json, steps.jsonl, checkpoints/
       model/              the tuned model, or its adapter
       rows/N/             train/ and model/ of a teaching with N rows only, where [train] rows asks for it
@@ -15,6 +18,9 @@
 
 `afters evaluate` leaves less: study.toml, data.json, making.json, results/ (whose key.json says which model it asked),
 and scores.json in the place of a verdict.
+
+A key.json is the first thing written into a folder: train/'s by a run (start/'s, where it starts from scratch), and
+results/'s by an evaluation. What stands without it is somebody else's, and is neither overwritten nor believed.
 
 KEY is a hash of everything that decides the answers, so the same question is never asked twice and a tuned model
 never gets another's answers.
@@ -26,7 +32,7 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -78,11 +84,25 @@ DRAWN, SAID = "drawn", "what the base says"
 """The label of answers that the base drew by chance, and the name of the task that weighs them."""
 
 
-class RunFolder:
-    """One run on disk. Every file appears whole or not at all."""
+NOT_YET = "known once the stage before is taught"
+"""What a key says of a setting that is filled in later."""
 
-    def __init__(self, path: Path) -> None:
+_WRITTEN = (
+    *("study.toml", "data.json", "declared.json", "making.json", "verdict.json", "scores.json", "report.html"),
+    *("results", "train", "model", "start", "rows", "others", "rehearsed"),
+)
+"""What Afters writes or takes up at the top of a folder. All else may stand there: a log, a .gitignore, rows."""
+
+_BEGINS = {"train": "a run", "start": "a run from scratch", "results": "an evaluation"}
+"""What begins with the key of that name."""
+
+
+class RunFolder:
+    """One run on disk, or one of its teachings within `whole`. Every file appears whole or not at all."""
+
+    def __init__(self, path: Path, *, whole: Path | None = None) -> None:
         self.path = path
+        self.whole = whole or path
         self.model = path / "model"
         self.train = path / "train"
         self.page = path / "report.html"
@@ -105,7 +125,9 @@ class RunFolder:
                 expected="a folder that `afters run` has made, with a verdict.json",
                 hint="Name the run's own folder, as runs/NAME; one that was interrupted goes on when run again.",
             )
-        return cls(path)
+        folder = cls(path)
+        folder._check_answers_stand(folder.read_json("verdict.json"))
+        return folder
 
     def write(self, name: str, text: str) -> Path:
         """Write a file so that it stands whole or not at all."""
@@ -134,37 +156,75 @@ class RunFolder:
             raise RunFolderError("not JSON", where=name, received=str(error)) from None
 
     def claim(self, name: str, settings: Mapping[str, str]) -> None:
-        """Note in `name`/key.json what the folder's content was made with; refuse other settings later."""
-        self._check(name)
-        made_with = self.read_json(f"{name}/key.json")
-        changed = [key for key in sorted({*made_with, *settings}) if made_with.get(key) != settings.get(key)]
+        """Note in `name`/key.json what the folder's content is made with, before anything else is written there.
+
+        A setting that is NOT_YET known is filled in by a later claim. To be refused, see `check`.
+        """
+        self.check(name, settings)
+        if self._key(name) != dict(settings):
+            self.write_json(f"{name}/key.json", dict(settings))
+
+    def check(self, name: str, settings: Mapping[str, str]) -> None:
+        """Refuse a folder that was made with other settings, or by others.
+
+        Raises:
+            RunFolderError: nothing has been written.
+        """
+        self.check_whose(name)
+        made_with = self._key(name)
+        changed = [key for key in {*made_with, *settings} if made_with.get(key) not in (settings.get(key), NOT_YET)]
         if made_with and changed:
-            key = changed[0]
+            key = min(changed, key=lambda key: (settings.get(key) == NOT_YET, key))
             raise RunFolderError(
                 f"the run in this folder was made with another {key}",
                 where=str(self.path / name),
                 expected=f"{key} = {made_with.get(key, 'not set')}",
                 received=f"{key} = {settings.get(key, 'not set')}",
-                hint="Give the new run its own folder with --out, or remove this one.",
+                hint=f"Give the new run its own folder with --out, or remove the whole run folder, {self.whole}.",
             )
-        if not made_with:
-            self.write_json(f"{name}/key.json", dict(settings))
 
-    def _check(self, name: str) -> None:
-        """Refuse a path that is no folder, and content that is there without its key."""
+    def check_whose(self, name: str) -> None:
+        """Refuse content that would be overwritten, or taken for our own, and that no `name`/key.json tells of.
+
+        Raises:
+            RunFolderError: nothing has been written.
+        """
         above = next(path for path in (self.path, *self.path.parents) if path.exists())
         if not above.is_dir():
             raise RunFolderError(f"'{above}' is a file", expected="a folder for the run", hint="Name another --out.")
-        folder = self.path / name
-        # A draft is what an interrupted first run may have left.
-        kept = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
-        if kept and not (folder / "key.json").is_file():
-            raise RunFolderError(
-                "this folder holds a run that does not say what it was made with",
-                where=str(folder),
-                received=kept[0].name,
-                hint="Give the new run its own folder with --out, or remove this one.",
-            )
+        begun = name == "train" and bool(self._key("start"))
+        found = [self._shown(one) for one in _WRITTEN if self._stands(one) and not (begun and one == "start")]
+        if not found or self._key(name):
+            return
+        other = next((kind for key, kind in _BEGINS.items() if not begun and self._key(key)), None)
+        raise RunFolderError(
+            f"this folder holds {other}" if other else "this folder is in use, and does not say what it was made with",
+            where=str(self.path),
+            expected=f"a new or empty folder, or one that {_BEGINS[name]} has begun with {name}/key.json",
+            received=", ".join(found),
+            hint=f"It is left as it is. Name another --out{self._or_remove(name) if not other else ''}.",
+        )
+
+    def _or_remove(self, name: str) -> str:
+        """Return what else to do about a run whose key was removed; of a user's own files nothing is to be removed."""
+        if not (self.whole / "results" / "index.json").is_file():
+            return ""
+        return f", or remove the whole run folder, {self.whole}: nobody knows what it was made with without {name}/"
+
+    def _key(self, name: str) -> dict[str, str]:
+        """Return what `name` was made with; {} when nobody has said so."""
+        key = self.read_json(f"{name}/key.json")
+        return key if isinstance(key, dict) else {}
+
+    def _stands(self, name: str) -> bool:
+        """Tell whether something is there; a draft alone is nothing, as an interrupted first run may have left it."""
+        path = self.path / name
+        if path.is_dir() and path != self.model:  # a model's folder counts even when it is empty
+            return any(not child.name.startswith(".") for child in path.iterdir())
+        return os.path.lexists(path)
+
+    def _shown(self, name: str) -> str:
+        return f"{name}/" if (self.path / name).is_dir() else name
 
     def answers(self, identity: Mapping[str, str]) -> tuple[dict[str, Prediction], Callable[[list[Prediction]], None]]:
         """Return the answers known so far under this identity, and a function that keeps more of them."""
@@ -224,11 +284,11 @@ class RunFolder:
 
     def at(self, rows: int) -> RunFolder:
         """Return the folder of the teaching with so many rows only; its Results stand in this one."""
-        return RunFolder(self.path / "rows" / str(rows))
+        return RunFolder(self.path / "rows" / str(rows), whole=self.path)
 
     def other(self, name: str) -> RunFolder:
         """Return the folder of another model than the run's own: of a stage, or made to lose less; not its Results'."""
-        return RunFolder(self.path / "others" / name)
+        return RunFolder(self.path / "others" / name, whole=self.path)
 
     def steps(self) -> list[dict[str, Any]]:
         """Return the lines of the training log."""
@@ -240,19 +300,10 @@ class RunFolder:
         besides: Besides | None = None,
     ) -> Told:
         """Return all that a report may tell; what was compared is read from the verdict when it is not given."""
+        making, every = self.read_json("making.json"), self.results()
         if not comparisons:
-            verdict = self.read_json("verdict.json")
-            comparisons = [Comparison(**_with_tuples(one)) for one in verdict["comparisons"]]
-            besides = Besides(
-                wordings=tuple(Wordings.read(one) for one in verdict.get("wordings", [])),
-                rows=tuple(RowCurve.read(one) for one in verdict.get("rows", [])),
-                kept=tuple(Kept.read(one) for one in verdict.get("kept", [])),
-                cures=tuple(Cure.read(one) for one in verdict.get("cures", [])),
-                stages=Staged.read(verdict["stages"]) if "stages" in verdict else None,
-                divergence=Divergence(**verdict["divergence"]) if "divergence" in verdict else None,
-            )
-        making, data = self.read_json("making.json"), self.read_json("data.json")
-        results = [one for labels in self.results().values() for one in labels.values()]
+            comparisons, besides = self._compared_before(every)
+        results = [one for labels in every.values() for one in labels.values()]
         kept = {*making.get("kept", []), SAID}
         shown = [one for one in results if not one.label.startswith(_BESIDES) and one.task not in kept]
         shown = sorted((one for one in shown if not is_in_other_wording(one.label)), key=_place)
@@ -267,11 +318,43 @@ class RunFolder:
             metric=metric_for(primary),
             steps=tuple(self.steps()),
             validation_name=making["validation_name"],
-            data=_together(data),
+            data=_together(self.read_json("data.json")),
             settings=tomllib.loads((self.path / "study.toml").read_text(encoding="utf-8")),
             versions=making["versions"],
             not_measured=tuple(making["not_measured"]),
             costs=self._costs(results, kept=kept) | {"peak_memory_mb": making["peak_memory_mb"]},
+        )
+
+    def _compared_before(self, results: Mapping[str, Mapping[str, Result]]) -> tuple[list[Comparison], Besides]:
+        """Return what the verdict says; an error where what it speaks of was since replaced in part by another run."""
+        verdict = self.read_json("verdict.json")
+        self._check_answers_stand(verdict)
+        for task, label, metric in _compared(verdict):
+            if metric not in {score.name for score in results[task][label].scores}:
+                raise self._being_done_anew(f"no {metric} of {task}, {label}")
+        return [Comparison(**_with_tuples(one)) for one in verdict["comparisons"]], Besides(
+            wordings=tuple(Wordings.read(one) for one in verdict.get("wordings", [])),
+            rows=tuple(RowCurve.read(one) for one in verdict.get("rows", [])),
+            kept=tuple(Kept.read(one) for one in verdict.get("kept", [])),
+            cures=tuple(Cure.read(one) for one in verdict.get("cures", [])),
+            stages=Staged.read(verdict["stages"]) if "stages" in verdict else None,
+            divergence=Divergence(**verdict["divergence"]) if "divergence" in verdict else None,
+        )
+
+    def _check_answers_stand(self, verdict: Mapping[str, Any]) -> None:
+        """Refuse a verdict whose answers are being collected anew, by a run that was interrupted."""
+        index = self.read_json("results/index.json")
+        for task, label, _ in _compared(verdict):
+            if label not in index.get(task, {}):
+                raise self._being_done_anew(f"none to {task}, {label}")
+
+    def _being_done_anew(self, received: str) -> RunFolderError:
+        return RunFolderError(
+            "this run is being done anew, and has not come to its new verdict",
+            where=str(self.path),
+            expected="the answers that its verdict speaks of",
+            received=received,
+            hint="Run the same command again to finish: it goes on where it was interrupted.",
         )
 
     def _costs(self, results: Sequence[Result], *, kept: Container[str]) -> dict[str, float]:
@@ -292,6 +375,9 @@ class RunFolder:
         known = sum(answer.from_cache for one in results for case in one.cases for answer in case.predictions)
         from_cache = {"answers_from_cache": float(known)} if known else {}
         taught = {"training_seconds": self._teaching_seconds()}
+        for place in sorted((self.path / "others").glob("*")):
+            if seconds := self.other(place.name)._teaching_seconds():
+                taught[f"training, {place.name}_seconds"] = seconds
         if fewer := {int(one.label.removeprefix(_AT_ROWS)) for one in results if one.label.startswith(_AT_ROWS)}:
             taught["training, with fewer rows_seconds"] = sum(self.at(rows)._teaching_seconds() for rows in fewer)
         return asked | taught | from_cache
@@ -320,6 +406,13 @@ class RunFolder:
         metrics = list(lines[0]["rows"]) if lines else []
         rows = {metric: tuple(_row(line["rows"][metric]) for line in lines) for metric in metrics}
         return Result(label, task, made["identity"], tuple(map(_case, lines)), rows, scores, made["seconds"])
+
+
+def _compared(verdict: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield task, label and score of everything that a verdict sets side by side."""
+    kept = (one["comparison"] for one in verdict.get("kept", []))
+    for one in (*verdict.get("comparisons", []), *kept):
+        yield from ((one["task"], one[side], one["metric"]) for side in ("before", "after"))
 
 
 _BESIDES = ("validation", _AT_ROWS, _OTHER, DRAWN)

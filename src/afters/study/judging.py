@@ -84,6 +84,7 @@ def judge(
         raise RunFolderError(
             f"'{out}' holds a run", expected="a folder for this model alone", hint="Name another --out."
         )
+    kept.check_whose("results")
     study = study.model_copy(update={"model": study.model.model_copy(update={"base": model, "tokenizer": None})})
     tasks = read_tasks(study, folder=Path(folder), tables=tables, strict=strict)
     for line in (f"{task.name}: {line}" for task in tasks for line in task.other_wordings.told):

@@ -91,15 +91,20 @@ def run(
     from afters.config import changed, read_study
     from afters.study.run import follow
     from afters.study.run import run as run_study
-    from afters.study.settings import USUAL_CURES
+    from afters.study.settings import USUAL_CURES, goes_part_of_the_way
 
     settings = read_study(study, changes=changes or ())
+    shell = _Shell(quiet=json or _is_follower())
     if mend and settings.mend.is_empty:
-        settings = changed(settings, changes=USUAL_CURES)
+        cures = dict(USUAL_CURES)
+        if not goes_part_of_the_way(settings.train):
+            del cures["interpolate"]
+            shell.say(f'--mend: a part of the way is left out: no one factor weakens "{settings.train.method}"')
+        settings = changed(settings, changes=cures.values())
     folder = out or Path("runs") / settings.name
     if _is_follower():
         return follow(settings, out=folder, folder=study.parent, strict=strict, shard=shard)
-    told = run_study(settings, out=folder, folder=study.parent, strict=strict, tell=_Shell(quiet=json), shard=shard)
+    told = run_study(settings, out=folder, folder=study.parent, strict=strict, tell=shell, shard=shard)
     _tell(told, folder, json=json)
 
 

@@ -309,6 +309,20 @@ def test_two_points_have_no_correlation_to_compare() -> None:
         tuned(made, replace(made, label="after"), Pearson())
 
 
+def test_a_score_that_needs_every_cluster_is_not_compared() -> None:
+    """Without the cluster of two, one Case is left, which has no correlation."""
+    cases = [case("1", cluster="a"), case("2", cluster="a"), case("3", cluster="b")]
+    rows = [(x, y, x * x, y * y, x * y, 1.0) for x, y in ((1.0, 2.0), (2.0, 3.0), (3.0, 1.0))]
+    made = result("before", Pearson(), cases, rows)
+    with pytest.raises(ComparisonRefused, match="defined without any one of the clusters"):
+        tuned(made, replace(made, label="after"), Pearson())
+
+
+def test_an_effect_that_no_share_can_reach_asks_for_no_number_of_cases() -> None:
+    found = tuned(matched("before", [0] * 20), matched("after", [1] * 20), ExactMatch(), smallest_effect=2)
+    assert (found.cases_needed, found.verdict) == (None, "improved_effect_unproven")
+
+
 def test_clusters_that_are_right_or_wrong_get_wilsons_interval_as_cases_do() -> None:
     cases = [case(f"{number}/{copy}", cluster=f"{number}") for number in range(3) for copy in range(2)]
     found = interval(result("before", ExactMatch(), cases, [(1.0, 1.0)] * 6), ExactMatch())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from comparisons import Grade, graded, result
 
-from afters.compare.cures import Cure, CureKind
+from afters.compare.cures import Cure, CureKind, has_control
 from afters.compare.forgetting import keep
 from afters.compare.mending import Judged, _along, mended
 from afters.metrics.likelihood import BitsPerByte
@@ -74,9 +74,20 @@ def test_a_cure_stands_above_the_line_and_fewer_steps_on_it() -> None:
 
 
 def test_what_keeps_all_and_has_learned_little_is_no_cure() -> None:
-    _, timid = found(PLAIN, model("interpolation", "timid", 0.45, 0.8, strength=0.5))
+    _, _, timid = found(PLAIN, HALF, model("interpolation", "timid", 0.45, 0.8, strength=0.5))
     assert timid.kept == ("kept",) and timid.above.low > 0 and timid.share.value < 0.9
     assert not timid.is_one
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_without_a_model_of_the_plain_run_on_its_way_nothing_is_called_a_cure(later: bool) -> None:
+    """Nobody knows what fewer steps would have done; what came after the plain run's best tells nothing of them."""
+    cure = model("replay", "cure", 0.58, 0.79, strength=0.05)
+    after = (model("checkpoint", "end", 0.55, 0.4),) if later else ()
+    made = found(PLAIN._replace(strength=0.5), *after, cure)
+    assert all(math.isnan(one.above.value) and math.isnan(one.above.low) and not one.is_one for one in made)
+    assert made[-1].kept == ("kept",) and made[-1].share.value > 0.9 and math.isfinite(made[-1].change.value)
+    assert has_control([PLAIN, HALF]) and not has_control([PLAIN, cure])
 
 
 def test_where_the_plain_run_gained_nothing_there_is_no_share() -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from afters.compare.cures import Cure
 from afters.compare.rows import Difference
 from afters.report.blocks import Figure, Table
-from afters.report.charts import draw
+from afters.report.charts import Curve, draw
 from afters.report.document import build
 from afters.report.export import model_card, verdict_json
 from afters.report.page import render
@@ -86,6 +86,48 @@ def test_where_nothing_is_a_cure_that_is_said_and_why(mended: Told) -> None:
     assert none == "Of 1 model that may lose less none kept every task."
     unproven = replace(REPLAY, share=Difference(math.nan, math.nan, math.nan))
     assert "an unproven share" in build(replace(mended, cures=(PLAIN, unproven))).also[-1].sentence
+
+
+@pytest.mark.parametrize(
+    ("strength", "validated", "why", "do"),
+    [
+        (
+            1.0,
+            (10, 20, 30, 40),
+            "are kept while it is taught with [mend] set, and not under --shard",
+            "without --shard",
+        ),
+        (0.25, (10, 20, 30, 40), "own model is that of its first validation", "more train.validations"),
+        (1.0, (), "are kept while it is taught with [mend] set", "without --shard"),
+    ],
+)
+def test_without_a_control_nothing_is_called_a_cure_and_it_is_said_why_and_what_to_do(
+    mended: Told, strength: float, validated: tuple[int, ...], why: str, do: str
+) -> None:
+    """Not even where an older run wrote down that it lies above the straight line."""
+    steps = tuple({**one, "validation": 1.0 if one["step"] in validated else None} for one in mended.steps)
+    late = replace(HALF, strength=1.0, name="step-40")
+    cures = (replace(PLAIN, strength=strength), *((late,) if strength < 1 else ()), REPLAY)
+    bare = replace(mended, steps=steps, cures=cures)
+    said, shell = build(bare).also[-1], io.StringIO()
+    print_document(build(bare), Console(file=shell, width=110), page="report.html")
+    assert (said.word, said.tone) == ("Cannot tell", "unsure")
+    assert said.sentence.startswith("5 % replay kept 3 of 3 tasks with 98 % [94, 101] of the gain. Whether fewer steps")
+    assert f"from the beginning and {do}." in said.sentence and why in said.sentence
+    [figure] = [block for block in build(bare).section("cures").blocks if isinstance(block, Figure)]
+    assert why in figure.caption and "checkpoints" not in figure.caption
+    (table,) = [block for block in build(bare).section("cures").blocks if isinstance(block, Table)]
+    assert [(row[0].note, row[-1].text) for row in table.rows] == [("", "–")] * len(cures)
+    for form in (render(build(bare)), shell.getvalue()):
+        assert "nothing is called a cure" in " ".join(form.split()) and "Mended" not in form
+
+
+def test_the_line_goes_on_from_the_runs_own_model_to_what_came_after_it(mended: Told) -> None:
+    early, late = replace(HALF, strength=0.25), replace(HALF, strength=1.0, learned=Difference(0.35, 0.3, 0.4))
+    told = replace(mended, cures=(replace(PLAIN, strength=0.5), early, late, REPLAY))
+    (figure,) = [block for block in build(told).section("cures").blocks if isinstance(block, Figure)]
+    assert isinstance(figure.chart, Curve)
+    assert [gain for _, gain in figure.chart.lines[0].points] == [0.0, 0.25, 0.4, 0.35]
 
 
 def test_the_table_has_a_line_for_each_model_and_only_cures_stand_above_the_line(mended: Told) -> None:

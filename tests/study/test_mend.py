@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tickets import COLOURS, Killed, Killer, tickets, write_colours
+from tickets import COLOURS, Killed, Killer, Listener, tickets, write_colours
 from tiny_models import Tiny
 from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
 
+from afters.cli import app
 from afters.compare.cures import Cure
 from afters.config import read_study
 from afters.errors import InputError, ModelError, SettingsError
@@ -24,8 +26,10 @@ from afters.report.document import build
 from afters.report.page import render
 from afters.runfolder import RunFolder
 from afters.study.asking import AskedLater, base_model
+from afters.study.mending import _own_share
 from afters.study.retaught import retaught
 from afters.study.run import run
+from afters.study.settings import Study
 from afters.study.work import Work
 
 MEND = """
@@ -143,6 +147,25 @@ def test_what_the_base_said_is_kept_and_not_asked_again(folder: Path, monkeypatc
     assert [one.strength for one in told.cures if one.kind == "rehearsal"] == [0.1, 0.2]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "keep.task.wordings=['Colour of {{ thing }}?']",
+        "keep.task.choices=['red', 'blue', 'green']",
+        "model.precision='bf16'",
+        "model.max_prompt_tokens=60",
+    ],
+)
+def test_what_the_base_said_is_asked_anew_where_it_might_say_something_else(folder: Path, change: str) -> None:
+    for changes in ([], [change]):
+        study = read_study(folder / "study.toml", changes=["mend.replay=[]", "mend.rehearse=[0.1]", *changes])
+        with pytest.raises(Killed):
+            run(study, out=folder / "run", folder=folder, tell=Killer("tickets: before"))
+        for taught in ("train", "others"):  # whose keys would refuse it
+            shutil.rmtree(folder / "run" / taught)
+    assert len([*(folder / "run" / "rehearsed").iterdir()]) == 2
+
+
 def test_held_to_the_base_the_same_rows_are_taught_what_it_expects(folder: Path) -> None:
     changes = ["mend.interpolate=[]", "mend.replay=[0.5]", "mend.kl=[0.5]", "train.learning_rate=0.02"]
     told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder)
@@ -184,6 +207,95 @@ def test_mending_leaves_the_runs_own_model_as_it_was(folder: Path) -> None:
     weights = [(folder / name / "model/model.safetensors").read_bytes() for name in ("one", "two")]
     assert weights[0] == weights[1]
     assert RunFolder(folder / "one").told().comparisons == RunFolder(folder / "two").told().comparisons
+
+
+ON_THE_WAY = ["mend.replay=[]", "train.validations=3", "train.keep_best_by='loss'"]
+
+
+def test_a_run_that_was_taught_without_mend_has_no_control_and_so_no_cure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("afters.study.teaching._by_loss", lambda *given: lambda step: -step)
+    study = read_study(folder / "study.toml", changes=ON_THE_WAY)
+    without = read_study(folder / "study.toml", changes=[*ON_THE_WAY, "mend.interpolate=[]"])
+    run(without, out=folder / "run", folder=folder)
+    listener = Listener()
+    bare = run(study, out=folder / "run", folder=folder, tell=listener)
+    assert {one.kind for one in bare.cures} == {"plain", "interpolation"}
+    assert all(math.isnan(one.above.value) and not one.is_one for one in bare.cures)
+    assert all(math.isfinite(one.change.value) and math.isfinite(one.learned.value) for one in bare.cures)
+    why = "are kept while it is taught with [mend] set"
+    page = (folder / "run" / "report.html").read_text()
+    assert why in page and "checkpoints to its end" not in page
+    assert why in next(line for line in listener.said if line.startswith("[mend]: "))
+    whole = run(study, out=folder / "whole", folder=folder)
+    assert {one.kind for one in whole.cures} == {"plain", "checkpoint", "interpolation"}
+    assert all(math.isfinite(one.above.value) for one in whole.cures)
+    assert [one.learned for one in whole.cures if one.kind != "checkpoint"] == [one.learned for one in bare.cures]
+
+
+def test_where_the_way_has_no_point_but_its_end_there_is_no_control(folder: Path) -> None:
+    listener = Listener()
+    changes = [*ON_THE_WAY, "train.validations=1", "mend.interpolate=[0.5]"]
+    told = run(read_study(folder / "study.toml", changes=changes), out=folder / "run", folder=folder, tell=listener)
+    assert [one.kind for one in told.cures] == ["plain", "interpolation"]
+    assert not any(one.is_one for one in told.cures) and math.isnan(told.cures[1].above.value)
+    why = "own model is that of its first validation"
+    assert sum(why in line for line in listener.said) == 1 and why in (folder / "run/report.html").read_text()
+
+
+@pytest.mark.parametrize(("values", "own"), [([0.1, 0.3, 0.3], 2 / 3), ([math.nan, 0.0, -1.0], 2 / 3), ([None] * 3, 1)])
+def test_the_runs_own_model_stands_at_its_best_validation(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, values: list[float | None], own: float
+) -> None:
+    made = list[Work]()
+
+    def noted(work: Work, base: AskedLater) -> tuple[Work, ...]:
+        made.append(work)
+        raise Killed
+
+    monkeypatch.setattr("afters.study.run.retaught", noted)
+    with pytest.raises(Killed):
+        run(read_study(folder / "study.toml"), out=folder / "run", folder=folder)
+    lines = [{"step": step, "validation": value} for step, value in enumerate(values, start=1)]
+    (folder / "run/train/steps.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert _own_share(made[0]) == own
+
+
+def test_a_model_that_computes_no_numbers_is_not_kept_to_be_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("afters.study.teaching._by_loss", lambda *given: lambda step: math.nan if step > 8 else 1.0)
+    told = run(read_study(folder / "study.toml", changes=ON_THE_WAY), out=folder / "run", folder=folder)
+    assert [place.name for place in (folder / "run/others").glob("step-*")] == ["step-8"]
+    assert told.cures[0].strength == pytest.approx(1 / 3, abs=0.02) and not any(one.is_one for one in told.cures)
+
+
+@pytest.mark.parametrize("method", ["dora", "ia3", "prompt", "prefix"])
+def test_what_no_factor_weakens_is_refused_before_anything_is_taught_and_mend_leaves_it_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    adapter = f"train.method='{method}'"
+    with pytest.raises(InputError, match=rf'mend.interpolate only with .*weakens "{method}"\): remove it'):
+        read_study(folder / "study.toml", changes=[adapter])
+    studies = list[Study]()
+
+    def noted(study: Study, **given: object) -> None:
+        studies.append(study)
+        raise Killed
+
+    monkeypatch.setattr("afters.study.run.run", noted)
+    nothing = ["mend.replay=[]", "mend.interpolate=[]"]
+    words = [f"--set={change}" for change in (*nothing, adapter)]
+    done = CliRunner().invoke(app, ["run", str(folder / "study.toml"), "--mend", *words])
+    assert [one.mend.kl for one in studies] == [(0.25,)] and not studies[0].mend.interpolate
+    assert f'a part of the way is left out: no one factor weakens "{method}"' in done.stderr
+
+
+@pytest.mark.parametrize("how", ["method='lora'", "method='rslora'", "merge=true"])
+def test_what_a_factor_weakens_or_is_merged_goes_part_of_the_way(folder: Path, how: str) -> None:
+    changes = [f"train.{how}", *(["train.method='dora'"] if "merge" in how else [])]
+    assert read_study(folder / "study.toml", changes=sorted(changes)).mend.interpolate
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Learned against kept: the plain run, what it was on its way, and each cure, on the same rows.
 
 Whoever stops earlier learns less and loses less. So the plain run's own checkpoints are the control: a cure is worth
-its name where it has learned more than the plain run had when it had kept as much.
+its name where it has learned more than the plain run had when it had kept as much. Where none of them stands between
+the base and the end, nobody knows what fewer steps would have done, and nothing lies above.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from afters.compare.cures import Cure, CureKind
+from afters.compare.cures import Cure, CureKind, has_control
 from afters.compare.finding import WITHOUT_A_SCALE
 from afters.compare.kept import Kept
 from afters.compare.resample import Array
@@ -69,6 +70,8 @@ def mended(
     changes = np.mean(on_a_scale, axis=0) if on_a_scale else np.full_like(gains, math.nan)
     control = [place for place, one in enumerate(models, start=1) if one.kind in ("plain", "checkpoint")]
     line = [0, *control]
+    beyond = [gain - _along(change, changes[line], gains[line]) for gain, change in zip(gains, changes, strict=True)]
+    above = beyond if has_control(models) else np.full_like(beyond, math.nan)
     return tuple(
         Cure(
             one.name,
@@ -77,7 +80,7 @@ def mended(
             learned=with_ends(gains[place]),
             share=_share(gains[place], gains[1]),
             change=with_ends(changes[place]),
-            above=with_ends(gains[place] - _along(changes[place], changes[line], gains[line])),
+            above=with_ends(above[place]),
             kept=tuple(kept.task for kept in one.kept if kept.word in ("kept", "kept_with_a_loss")),
             lost=tuple(kept.task for kept in one.kept if kept.word == "lost"),
             chosen=one.chosen,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from afters.compare.cures import ENOUGH, Cure
+from afters.compare.cures import ENOUGH, Cure, NoControl, has_control, uncontrolled
 from afters.compare.rows import Difference
 from afters.report.blocks import Cell, Figure, Finding, Paragraph, Points, Section, Table, Tone
 from afters.report.charts import Curve, Line
@@ -30,25 +30,51 @@ def _line(told: Told) -> Figure | Paragraph:
             "What must not be lost is scored without a scale, as bits per byte is: how much of it a model has kept "
             "cannot be set against its gain, and so none is called a cure."
         )
+    line = (
+        "The line leads from the base through the run's own checkpoints to its end: whoever stops earlier learns less "
+        "and loses less. A cure stands above it."
+    )
+    if not has_control(told.cures):
+        line = f"The line leads straight from the base to the run's own model. {uncontrolled(_why(told))}"
     return Figure(
-        f"Across: the mean change of what was not taught, on scores from 0 to 1. Up: what was gained in "
-        f"{told.headline.metric}, with its 95 % interval. The line leads from the base through the run's own "
-        "checkpoints to its end: whoever stops earlier learns less and loses less. A cure stands above it.",
+        "Across: the mean change of what was not taught, on scores from 0 to 1. Up: what was gained in "
+        f"{told.headline.metric}, with its 95 % interval. {line}",
         _picture(told),
     )
 
 
+def _why(told: Told) -> NoControl:
+    """Return why no model of the run's own stands on its way, so far as its log tells."""
+    validated = [line["step"] for line in told.steps if line.get("validation") is not None]
+    own = round(told.cures[0].strength * len(told.steps))
+    return "at first" if validated and own <= validated[0] else "not kept"
+
+
+def _called_cures(told: Told) -> list[Cure]:
+    """Return what is called a cure: nothing where there is no control, whatever an older run wrote down."""
+    return [one for one in told.cures if one.is_one] if has_control(told.cures) else []
+
+
 def finding(told: Told) -> Finding:
     """Return in a sentence which of the models that may lose less is a cure, if one is."""
-    cures = [one for one in told.cures if one.is_one]
-    if cures:
+    if cures := _called_cures(told):
         best = max(cures, key=lambda one: (one.share.value, one.change.value))
         words = (
             f"{said(best)} kept {count(len(best.kept))} of {count(best.tasks, 'task')} with {_percent(best.share)} of "
             f"the gain, and learned more by {_with_ends(best.above)} than the plain run had where it had kept as much."
         )
         return Finding("Mended", "good", words)
-    tried = [one for one in told.cures if one.kind not in ("plain", "checkpoint")]
+    able = [one for one in told.cures if one.keeps_enough and math.isfinite(one.change.value)]
+    if able and not has_control(told.cures):
+        best = max(able, key=lambda one: (one.share.value, one.change.value))
+        kept = f"{count(len(best.kept))} of {count(best.tasks, 'task')} with {_percent(best.share)} of the gain"
+        return Finding("Cannot tell", "unsure", f"{said(best)} kept {kept}. {uncontrolled(_why(told))}")
+    return _not_mended(told)
+
+
+def _not_mended(told: Told) -> Finding:
+    """Return how near the models came of which none is a cure."""
+    tried = [one for one in told.cures if not one.is_control]
     keeping = [one for one in tried if len(one.kept) == one.tasks]
     if not keeping:
         nearest = max(tried, key=lambda one: (len(one.kept), -len(one.lost), one.change.value))
@@ -87,11 +113,11 @@ def said(cure: Cure) -> str:
 
 
 def _picture(told: Told) -> Curve:
-    control = [one for one in told.cures if one.kind == "checkpoint"] + [told.cures[0]]
+    control = sorted((one for one in told.cures if one.is_control), key=lambda one: one.strength)
     points = ((0.0, 0.0), *((one.change.value, one.learned.value) for one in control))
     lines = [Line("", points, style="strong", bars=((math.nan, math.nan), *map(_bar, control)))]
     for one in told.cures:
-        if one.kind not in ("plain", "checkpoint"):
+        if not one.is_control:
             place = ((one.change.value, one.learned.value),)
             lines.append(Line(said(one), place, style="dots", bars=(_bar(one),), beside=True))
     return Curve("Learned against kept", "mean change of what was not taught", "gain", tuple(lines))
@@ -104,14 +130,16 @@ def _bar(cure: Cure) -> tuple[float, float]:
 def _table(told: Told) -> Table:
     columns = ("Model", "Learned", "Share of the gain", "What was not taught", "Kept", "Above the line")
     caption = "What each model gained, what it kept, and how far it is above fewer steps of the plain run"
-    return Table(caption, columns, tuple(map(_row, told.cures)))
+    called, controlled = _called_cures(told), has_control(told.cures)
+    rows = [_row(one, is_cure=one in called, controlled=controlled) for one in told.cures]
+    return Table(caption, columns, tuple(rows))
 
 
-def _row(cure: Cure) -> tuple[Cell, ...]:
-    tone: Tone = "good" if cure.is_one else ""
-    notes = [*(["a cure"] if cure.is_one else []), *(["chosen on validation rows"] if cure.chosen else [])]
+def _row(cure: Cure, *, is_cure: bool, controlled: bool) -> tuple[Cell, ...]:
+    tone: Tone = "good" if is_cure else ""
+    notes = [*(["a cure"] if is_cure else []), *(["chosen on validation rows"] if cure.chosen else [])]
     above = Cell("–", tone="quiet")
-    if cure.kind not in ("plain", "checkpoint"):
+    if controlled and not cure.is_control and math.isfinite(cure.above.value):
         above = Cell(signed(cure.above.value), note=_span(cure.above))
     lost = f"lost: {len(cure.lost)}" if cure.lost else ""
     return (

@@ -6,6 +6,7 @@ own model on its way, at each validation, is the control.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -137,11 +138,23 @@ def mend(
 def _kind(work: Work, name: str) -> tuple[CureKind, float]:
     """Return what a model is, and how far it goes."""
     if name == PLAIN:
-        return "plain", 1.0
+        return "plain", _own_share(work)
     kind, found = name.partition("-")[0], _number(name)
     if kind in KINDS:
         return KINDS[kind], found / len(work.folder.steps()) if kind == STEP else found
     return ("strength" if files.is_adapter(work.folder.model) else "interpolation"), found
+
+
+def _own_share(work: Work) -> float:
+    """Return after which share of the steps the run's own model stood: at the best validation, else at the end."""
+    steps = work.folder.steps()
+    judged = {line["step"]: line["validation"] for line in steps if line.get("validation") is not None}
+    judged = {step: value for step, value in judged.items() if not math.isnan(value)}
+    if not judged:
+        return 1.0
+    lower = work.study.train.keep_best_by == "loss" or work.tasks[0].primary_metric.direction == "lower"
+    own: int = (min if lower else max)(judged, key=lambda step: judged[step])  # of equals the first, as the loop does
+    return own / len(steps)
 
 
 def _chosen(work: Work, base: Mapping[str, Result], validated: Mapping[str, Mapping[str, Result]]) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from afters import __version__
+from afters.compare.cures import NoControl, uncontrolled
 from afters.data.dataset import Dataset
 from afters.errors import SettingsError
 from afters.evaluate import ask
@@ -34,10 +36,14 @@ Rehearse = Callable[[TaskAtHand, int], TaskAtHand]
 def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
     """Return the work of each teaching beside the plain one. The base is asked only for what it is to rehearse.
 
+    Where nothing will be called a cure for want of a control, that is told first: what follows may take hours.
+
     Raises:
         SettingsError: no kept task has rows to replay; or the base is to rehearse, and several processes would have to
             know what it said.
     """
+    if (why := _no_control(work)) is not None:
+        work.tell.say(f"[mend]: {uncontrolled(why)}")
     mend, replayed = work.study.mend, [task for task in work.kept if len(task.train)]
     rehearsed = [task for task in replayed if task.asks]
     for name, tasks in (("replay", replayed), ("kl", replayed), ("rehearse", rehearsed)):
@@ -66,6 +72,16 @@ def retaught(work: Work, base: AskedLater) -> tuple[Work, ...]:
         *(_held_back(work, strength) for strength in mend.l2_sp),
     ]
     return tuple(every)
+
+
+def _no_control(work: Work) -> NoControl | None:
+    """Return why the run's own model on its way will not stand there to compare with, so far as that is known now."""
+    if work.study.mend.is_empty:
+        return None
+    if work.study.train.validations == 1:
+        return "at first"
+    kept = any((work.folder.path / "others").glob("step-*"))
+    return "not kept" if not kept and (work.shard or work.folder.model.is_dir()) else None
 
 
 def names(work: Work) -> tuple[str, ...]:
@@ -149,8 +165,7 @@ def _said(work: Work, task: TaskAtHand, examples: Sequence[Example], base: Asked
     """Return what the base says, by row; what the run folder has of it is not asked again."""
     longest = min(int(task.pairs.sizes()[:, 1].max()), work.study.judge.max_new_tokens)
     decoding = Decoding(max_new_tokens=longest, method="sample", seed=number(work.study.seed, REHEARSAL, task.name))
-    key = hashlib.sha256(json.dumps([task.name, files.weights_hash(work.base), decoding.plain()]).encode()).hexdigest()
-    name = f"rehearsed/{key[:16]}.json"
+    name = f"rehearsed/{_key(work, task, decoding)}.json"
     known = {}
     if (work.folder.path / name).is_file():
         known = {row: _Answer(*answer) for row, answer in work.folder.read_json(name).items()}
@@ -162,6 +177,33 @@ def _said(work: Work, task: TaskAtHand, examples: Sequence[Example], base: Asked
                 advance(len(batch))
         work.folder.write_json(name, known)
     return known
+
+
+def _key(work: Work, task: TaskAtHand, decoding: Decoding) -> str:
+    """Return what tells these answers from those of another base, in another arithmetic, or to other prompts.
+
+    A row's id does not: it says nothing of the wordings.
+    """
+    known = {
+        "task": task.name,
+        "base weights": files.weights_hash(work.base),
+        "tokenizer": files.tokenizer_hash(work.base),
+        "teaching rows": task.train.fingerprint,
+        "taught": _digest(task.pairs),
+        "precision": work.study.model.precision,
+        "quantised": work.study.model.quantised,
+        "max_prompt_tokens": work.prompter.max_prompt_tokens,
+        "decoding": decoding.plain(),
+        "version of afters": __version__,
+    }
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
+
+
+def _digest(pairs: Pairs) -> str:
+    whole = hashlib.sha256()
+    for part in pairs.bytes():
+        whole.update(part)
+    return whole.hexdigest()
 
 
 def _open(example: Example) -> Example:

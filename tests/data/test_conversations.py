@@ -106,6 +106,19 @@ def test_what_does_not_fit_is_set_aside_and_counted(tmp_path: Path) -> None:
         prepared(tmp_path, rows[-1:])
 
 
+def test_half_a_character_inside_text_is_set_aside(tmp_path: Path) -> None:
+    # A column of several types is kept as text, and so is one of CSV: the turns are JSON in it.
+    broken = [turns(("user", "a"), ("assistant", "\ud83d")), [{"role": "\ud83d", "content": "a"}]]
+    rows: list[Row] = [*dialogues(), *({"messages": json.dumps(said), "side": "train"} for said in broken)]
+    done = prepared(tmp_path, rows)
+    (group,) = done.account["set_aside"]
+    assert (group["reason"], group["count"]) == ("not Unicode", 2)
+    assert group["examples"][0]["source"] == "rows.jsonl:12"
+    json.dumps(done.account, ensure_ascii=False).encode()
+    with pytest.raises(DataError, match="rows.jsonl:12:messages: not Unicode\n.*text\n.*half a character"):
+        prepared(tmp_path, rows, strict=True)
+
+
 def test_alpacas_rows_are_asked_with_or_without_an_input(tmp_path: Path) -> None:
     rows = [
         {"instruction": f"Say {number}.", "input": "loud" if number % 2 else "", "output": str(number)}

@@ -112,6 +112,45 @@ def test_an_unknown_task_names_the_nearest(tmp_path: Path) -> None:
         from_flan(tmp_path / "rows.jsonl", task="x")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "received"),
+    [
+        ({"inputs": "One } brace {text}"}, "Single '}' encountered in format string: 'One } brace {text}'"),
+        ({"inputs": "One { brace"}, "expected '}' before end of string: 'One { brace'"),
+        ({"inputs": 'Reply as {"label": 1} to {text}'}, '{"label": 1}'),
+        ({"inputs": "{text:>10}"}, "{text:>10}"),
+        ({"inputs": "{text!r}"}, "{text!r}"),
+        ({"inputs": "{text} {}"}, "{}"),
+        ({"targets": "{0}"}, "{0}"),
+        ({"targets": "{label.name}"}, "{label.name}"),
+        ({"x_y_delimiter": "} "}, "Single '}' encountered in format string: '{text}} '"),
+        ({"inputs": 3}, "`inputs` is int"),
+        ({"inputs": "\ud83d {text}"}, "half a character: surrogates not allowed in `inputs`"),
+    ],
+)
+def test_a_pattern_that_no_wording_can_say_is_refused(tmp_path: Path, pattern: dict[str, Any], received: str) -> None:
+    fine = {"task": "t", "inputs": "{text}", "targets": "{label}"}
+    path = tmp_path / "patterns.jsonl"
+    lines = [{**fine, "task": "other"}, fine, {**fine, **pattern}, {**fine, **pattern}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(TemplateError) as caught:
+        from_flan(path, task="t")
+    assert str(caught.value).splitlines() == [
+        "patterns.jsonl, t 1: the pattern cannot be used",
+        "  expected: text with fields as {column}",
+        f"  received: {received} (and 1 more)",
+        "  A brace that is text is written twice: {{ or }}. What a field stands for is said in `fields`.",
+    ]
+    assert len(from_flan(path, task="other").wordings) == 1
+
+
+def test_a_line_that_is_no_object_is_told_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "patterns.jsonl"
+    path.write_text('{"task": "t", "inputs": "{text}", "targets": "{label}"}\n\n[1, 2]\n')
+    with pytest.raises(TemplateError, match="the patterns cannot be read\n.*\n.*line 3 is no JSON object"):
+        from_flan(path, task="t")
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("file", "tasks", "patterns", "stray", "again"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,32 @@ def test_a_classification_is_judged_by_exact_match_and_the_rest_by_rouge_l(tmp_p
 def test_a_file_that_is_no_task_is_told_by_who_reads_it(tmp_path: Path) -> None:
     (tmp_path / "task1.json").write_text("{")
     with pytest.raises(DataError, match="broken JSON"):
+        prepared(tmp_path)
+
+
+def test_a_damaged_file_is_told_by_who_reads_it(tmp_path: Path) -> None:
+    whole = gzip.compress(written(tmp_path, NEW, 130).read_bytes())
+    for damaged in (whole[:10] + b"\xff" * 40 + whole[50:], whole[:-200], b"no gzip"):
+        (tmp_path / "task1.json.gz").write_bytes(damaged)
+        with pytest.raises(DataError, match="task1.json.gz: the file is damaged"):
+            prepared(tmp_path, source="task1.json.gz")
+
+
+def test_half_a_character_spoils_its_instance_only(tmp_path: Path) -> None:
+    path = written(tmp_path, {**NEW, "Source": ["words \ud83d"]}, 130)
+    task = json.loads(path.read_text())
+    task["Instances"][120]["output"] = ["\ud83d"]
+    task["Instances"][121]["input"] = "\ud83d"
+    task["Instances"] += ["\ud83d", {"input": "x", "output": ["y"], "\ud83d": 1}]
+    path.write_text(json.dumps(task))
+    done = prepared(tmp_path)
+    assert done.account["unassigned"]["set_aside"] == 4
+    (group,) = done.account["set_aside"]
+    assert (group["reason"], group["examples"][0]["source"]) == ("not Unicode", "task1.json:121")
+    assert "their source: words ?;" in done.account["notes"][0]
+    json.dumps(done.account, ensure_ascii=False).encode()
+    written(tmp_path, {**NEW, "Definition": ["Name \ud83d"]}, 130)
+    with pytest.raises(DataError, match="task1.json, Definition and Positive Examples: not Unicode"):
         prepared(tmp_path)
 
 

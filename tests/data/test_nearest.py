@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 
@@ -12,17 +13,20 @@ from afters.data.render import Renderer
 from afters.data.sources import Rows
 from afters.data.split import Side, content_of, digest, ids_of
 from afters.data.template import from_settings
-from afters.records import Decoding
+from afters.records import Decoding, Shot
 
 
-def dataset(rows: list[tuple[str, str]], *, side: Side = "train", choices: list[str] | None = None) -> Dataset:
-    table = [{"chat": chat, "summary": summary} for chat, summary in rows]
-    wordings = [{"id": "ask", "prompt": "{{ chat }}"}]
-    settings = {"name": "chats", "wordings": wordings, "answer": "{{ summary }}", "choices": choices}
-    renderer = Renderer("chats", from_settings(settings, where="test"), side, 7)
+def dataset(
+    rows: list[tuple[str, str]], *, side: Side = "train", judge_wording: str | None = None, **settings: Any
+) -> Dataset:
+    table = [{"chat": chat, "summary": summary, "turns": [TURN] * (chat == "and now?")} for chat, summary in rows]
+    told = {"name": "chats", "wordings": [{"id": "ask", "prompt": "{{ chat }}"}], "answer": "{{ summary }}", **settings}
+    renderer = Renderer("chats", from_settings(told, where="test"), side, 7, judge_wording)
     ids = ids_of(digest(content_of(row, ["chat"])) for row in table)
     return Dataset(Rows(to_table(table), "a.csv", np.arange(len(rows))), ids, renderer)
 
+
+TURN = {"question": "hi", "answer": "hello"}
 
 TEACHING = [
     ("the parcel of the customer is late", "late parcel"),
@@ -32,8 +36,8 @@ TEACHING = [
 ]
 
 
-def answers(questions: list[str]) -> list[str]:
-    model = NearestNeighbour(dataset(TEACHING))
+def answers(questions: list[str], teaching: Dataset | None = None) -> list[str]:
+    model = NearestNeighbour(teaching or dataset(TEACHING))
     asked = dataset([(question, "?") for question in questions], side="test")
     return [prediction.answers[0] for batch in model.generate(asked, Decoding()) for prediction in batch]
 
@@ -44,6 +48,41 @@ def test_rare_words_weigh_more_than_common_ones() -> None:
 
 def test_of_equally_similar_rows_the_first_answers() -> None:
     assert answers(["lost password", "zzz"]) == ["lost password", "late parcel"]
+
+
+INVERTED = {"id": "back", "prompt": "Chat: {{ summary }}", "answer": "{{ chat }}", "inverted": True}
+MOOD = {"id": "mood", "prompt": "{{ chat }} True or False?", "answer": "{{ 'True' if summary == 'yes' else 'False' }}"}
+ASK = {"id": "ask", "prompt": "{{ chat }}"}
+
+
+def test_a_row_answers_as_judging_asks_whatever_wording_teaches_it() -> None:
+    inverted = dataset(TEACHING, wordings=[INVERTED, ASK])
+    assert {example.wording for example in inverted} == {"back", "ask"}
+    chats = [chat for chat, _ in TEACHING[:3]]
+    assert answers(chats, inverted) == ["late parcel", "wrong invoice", "lost password"]
+    rows = [(f"chat {number}", "yes" if number % 2 else "no") for number in range(20)]
+    chats = [chat for chat, _ in rows]
+    assert answers(chats, dataset(rows, wordings=[ASK, MOOD])) == [answer for _, answer in rows]
+    in_mood = dataset(rows, wordings=[ASK, MOOD], judge_wording="mood")
+    assert set(answers(chats, in_mood)) == {"True", "False"}
+    assert NearestNeighbour(in_mood).identity != NearestNeighbour(dataset(rows, wordings=[ASK, MOOD])).identity
+
+
+def test_a_row_that_judging_cannot_ask_does_not_answer() -> None:
+    wordings = [{"id": "ask", "prompt": "{% if 'parcel' in chat %}{{ chat }}{% endif %}"}, INVERTED]
+    some = dataset(TEACHING, wordings=wordings)
+    assert answers(["the invoice of the customer"], some) == ["late parcel"]
+    none = dataset(TEACHING[1:], wordings=wordings)
+    assert answers(["the invoice of the customer"], none) == [""]
+    asked = dataset([("password", "a")], side="test", choices=["a", "b"])
+    ((prediction,),) = NearestNeighbour(none).loglikelihood(asked)
+    assert [math.exp(choice.log_probability) for choice in prediction.choices] == [0.5, 0.5]
+
+
+def test_conversations_of_several_turns_answer_too() -> None:
+    talks = dataset([("hi there", "hello"), ("and now?", "bye")], turns="turns")
+    assert talks[1].shots == (Shot("hi", "hello"),)
+    assert answers(["hi there", "what now"], talks) == ["hello", "bye"]
 
 
 def test_similarity_is_the_cosine_of_tf_idf() -> None:

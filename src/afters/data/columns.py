@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute
 
+from afters.errors import DataError
+
 BATCH = 10_000
 """Rows that are held as Python values at a time; the rest is Arrow, a tenth of the size."""
 
@@ -63,6 +65,19 @@ def _without_views(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(kind):
         return pa.struct([pa.field(field.name, _without_views(field.type)) for field in kind.fields])
     return kind
+
+
+def halved(value: object, *, where: str | None = None) -> DataError | None:
+    r"""Return what is wrong with a JSON value that has half a character: JSON can write one, Unicode and Arrow cannot.
+
+    >>> halved(["\ud83d"]).received
+    'half a character: surrogates not allowed'
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return DataError("not Unicode", where=where, expected="text", received=f"half a character: {error.reason}")
+    return None
 
 
 def as_text(value: object) -> str:

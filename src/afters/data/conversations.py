@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from afters.data.columns import rows_of, to_table
+from afters.data.columns import halved, rows_of, to_table
 from afters.data.sources import Rows
 from afters.errors import DataError
 from afters.records import SetAside
@@ -97,8 +97,10 @@ def _listed(turns: object) -> list[Any]:
     if isinstance(turns, str):  # a column of several types is kept as text
         try:
             turns = json.loads(turns)
-        except ValueError:
+        except (ValueError, RecursionError):
             turns = None
+        if problem := halved(turns):
+            raise problem
     if not isinstance(turns, list) or not turns:
         raise DataError("no turns", expected='[{"role": "user", "content": "…"}, …]', received=str(turns)[:80])
     return turns

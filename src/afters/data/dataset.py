@@ -121,6 +121,13 @@ class Dataset(Sequence[Example]):
         assert self.side != "train" and not self.shots, "taught rows and shots have wordings of their own"
         return replace(self, renderer=replace(self.renderer, judge_wording=name))
 
+    def as_judged(self) -> Iterator[Example]:
+        """Yield the rows as judging would ask and answer them; those that it cannot ask are left out."""
+        judged = replace(self, renderer=replace(self.renderer, side="test"))
+        for position, row in enumerate(rows_of(self.rows.table)):
+            with suppress(InputError):
+                yield judged._example(position, row)
+
     def with_solved(self, position: int, others: Sequence[int], *, count: int) -> Example:
         """Return the Example at a position with up to `count` of the rows at `others` solved before it.
 

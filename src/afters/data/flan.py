@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from string import Formatter
 
+from afters.data.columns import halved
 from afters.data.template import Template, from_settings
 from afters.errors import TemplateError, unknown
 
@@ -79,6 +80,7 @@ def from_flan(path: Path, *, task: str, given: Mapping[str, str] | None = None) 
         if key not in known:
             raise TemplateError(unknown(kind, key, known), where=path.name)
     patterns = tables[table][name]
+    _refuse_faults(task, patterns, file=path.name)
     by_field = {**FIELDS.get(name, {}), **(given or {})}
     notes = lint(name, patterns) + (missing_commas(path.read_text(encoding="utf-8")) if path.suffix == ".py" else [])
     usual = _usual(patterns)
@@ -102,13 +104,47 @@ def read(path: Path) -> dict[str, dict[str, list[Pattern]]]:
     try:
         text = path.read_text(encoding="utf-8")
         tables = _of_python(text) if path.suffix == ".py" else {"PATTERNS": _of_lines(text)}
-    except (OSError, UnicodeDecodeError, SyntaxError, ValueError, TypeError, KeyError) as error:
+    except (OSError, UnicodeDecodeError, SyntaxError, ValueError, TypeError, KeyError, RecursionError) as error:
         expected = "FLAN's templates.py, or JSON lines with task, inputs and targets"
         received = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise TemplateError(
             "the patterns cannot be read", where=path.name, expected=expected, received=received
         ) from None
     return {name: tasks for name, tasks in tables.items() if tasks}
+
+
+def _refuse_faults(task: str, patterns: Sequence[Pattern], *, file: str) -> None:
+    """Raise TemplateError where a pattern says something that no wording can.
+
+    Only of the task that is asked for: a file of a hundred tasks is not refused for another one's mistake.
+    """
+    faults = [(number, fault) for number, pattern in enumerate(patterns) if (fault := _fault(pattern))]
+    if faults:
+        number, fault = faults[0]
+        others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        hint = "A brace that is text is written twice: {{ or }}. What a field stands for is said in `fields`."
+        expected = "text with fields as {column}"
+        where, received = f"{file}, {task} {number}", f"{fault}{others}"
+        raise TemplateError("the pattern cannot be used", where=where, expected=expected, received=received, hint=hint)
+
+
+def _fault(pattern: Pattern) -> str | None:
+    """Return what of a pattern would be lost or fail, or None."""
+    told = {field.name: getattr(pattern, field.name) for field in fields(Pattern) if field.type == "str"}
+    for name, text in told.items():
+        if not isinstance(text, str):
+            return f"`{name}` is {type(text).__name__}"
+        if problem := halved(text):
+            return f"{problem.received} in `{name}`"
+    for text in (pattern.question, pattern.targets):
+        try:
+            parsed = list(Formatter().parse(text))
+        except ValueError as error:
+            return f"{error}: {text[:80]!r}"
+        for _, field, form, conversion in parsed:
+            if field is not None and (not field.isidentifier() or form or conversion):
+                return f"{{{field}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
+    return None
 
 
 def lint(task: str, patterns: Sequence[Pattern]) -> list[str]:
@@ -149,10 +185,14 @@ def _pieces(segment: str) -> list[str]:
 def _of_lines(text: str) -> dict[str, list[Pattern]]:
     tasks: dict[str, list[Pattern]] = {}
     known = {field.name for field in fields(Pattern)}
-    for line in filter(str.strip, text.splitlines()):
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
         row = json.loads(line)
+        if not isinstance(row, dict):
+            raise TypeError(f"line {number} is no JSON object")
         told = {key: value for key, value in row.items() if key in known}
-        tasks.setdefault(row["task"], []).append(Pattern(**told, few_shot="x_y_delimiter" in row))
+        tasks.setdefault(str(row["task"]), []).append(Pattern(**told, few_shot="x_y_delimiter" in row))
     return tasks
 
 

@@ -9,6 +9,7 @@ from io import TextIOWrapper
 from typing import IO, Any
 
 from afters.data import natural_instructions
+from afters.data.columns import halved
 from afters.errors import DataError
 
 Record = tuple[int, Mapping[str, Any] | DataError]
@@ -57,11 +58,7 @@ def _row(value: object, *, where: str) -> Mapping[str, Any] | DataError:
     if not isinstance(value, dict) or not value:
         received = "an empty object" if value == {} else type(value).__name__
         return DataError("not a JSON object", where=where, expected='{"column": value, …}', received=received)
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        return DataError("not Unicode", where=where, expected="text", received=f"half a character: {error.reason}")
-    return value
+    return halved(value, where=where) or value
 
 
 # JSON: a list of objects.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from afters.data import conversations
 from afters.data.account import Account
 from afters.data.columns import rows_of
+from afters.data.numerals import alike
 from afters.data.settings import TaskSettings, template_of
 from afters.data.sources import Rows, read_named
 from afters.data.split import SIDES, Side, content_of, digest, named_side, side_of
@@ -51,9 +53,10 @@ def gather(
     raise_together(list({str(problem): problem for problem in problems}.values()))
     assert template is not None
     account.notes += template.notes
+    used = [*template.used_columns(), *filter(None, [template.cut])]
+    files = _written_alike(files, used, account)
     rows = _dealt(settings, files, asked=template.asked_columns(), seed=seed, account=account)
     keys = {side: tuple(_keys(rows[side], template.asked_columns())) for side in SIDES}
-    used = [*template.used_columns(), *filter(None, [template.cut])]
     return Gathered(template, {side: rows[side].only(used) for side in SIDES}, keys)
 
 
@@ -104,6 +107,23 @@ def _references_nowhere(references: Sequence[str], files: Mapping[str, Rows]) ->
     shown = ", ".join(rows.file for rows in judging.values())
     hint = "Without `references`, the answer is what judging compares with."
     return [TemplateError(unknown("column", references[0], names), where=f"{shown}, references", hint=hint)]
+
+
+def _written_alike(files: Mapping[str, Rows], columns: Sequence[str], account: Account) -> dict[str, Rows]:
+    """Return the files with the numbers of each column written alike, and note where they were not."""
+    written = dict(files)
+    for name in dict.fromkeys(columns):
+        parts = [part for part, rows in written.items() if name in rows.table.column_names]
+        made = alike([written[part].table[name] for part in parts])
+        if made.written is None:
+            continue
+        for part, column in zip(parts, made.columns, strict=True):
+            table = written[part].table
+            table = table.set_column(table.column_names.index(name), name, column)
+            written[part] = replace(written[part], table=table)
+        where = ", ".join(dict.fromkeys(written[part].file for part in parts))
+        account.notes.append(f"{where} did not write the numbers of '{name}' alike: they are made {made.written}")
+    return written
 
 
 def _dealt(

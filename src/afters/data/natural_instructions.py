@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from afters.data.columns import halved
 from afters.data.template import Template
 from afters.errors import DataError
 
@@ -59,25 +61,38 @@ def is_task(value: object) -> bool:
 
 
 def rows(task: Mapping[str, Any], file: str) -> Iterator[tuple[int, Mapping[str, Any] | DataError]]:
-    """Yield each instance with its number as a row; `split` is empty where the task has no more than the test."""
+    """Yield each instance with its number as a row; `split` is empty where the task has no more than the test.
+
+    Raises:
+        DataError: what all rows share is no text.
+    """
     shared = {"definition": "\n".join(_texts(task["Definition"])), "positive_examples": _examples(task)}
+    if problem := halved(shared, where=f"{file}, Definition and Positive Examples"):
+        raise problem
     instances = task["Instances"]
     for number, instance in enumerate(instances, 1):
-        asked = instance.get("input") if isinstance(instance, dict) else None
-        if not isinstance(asked, str):
-            expected = '{"input": "…", "output": ["…"]}'
-            where = f"{file}:{number}"
-            yield number, DataError("no instance", where=where, expected=expected, received=str(instance)[:80])
+        if problem := _fault(instance, where=f"{file}:{number}"):
+            yield number, problem
             continue
         side = ("test" if number <= OFFICIAL else "train") if len(instances) > OFFICIAL else None
         row = {
             **shared,
             "id": instance.get("id"),
-            "input": asked,
+            "input": instance["input"],
             "output": _texts(instance.get("output")),
             SPLIT: side,
         }
         yield number, {column: row[column] for column in COLUMNS}
+
+
+def _fault(instance: object, *, where: str) -> DataError | None:
+    """Return what is wrong with an instance, or None."""
+    if problem := halved(instance, where=where):
+        return problem
+    if isinstance(instance, dict) and isinstance(instance.get("input"), str):
+        return None
+    expected = '{"input": "…", "output": ["…"]}'
+    return DataError("no instance", where=where, expected=expected, received=str(instance)[:80])
 
 
 def fitted(template: Template, path: Path) -> Template:
@@ -85,16 +100,16 @@ def fitted(template: Template, path: Path) -> Template:
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         task = json.loads(raw)
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
         return template  # whoever reads its rows tells what is wrong with it
     if not is_task(task):
         return template
     exact = _is_classification(task)
-    licence = "; ".join(_texts(task.get("Instance License"))) or "nothing stated"
-    source = "; ".join([*_texts(task.get("Source")), *_texts(task.get("URL"))]) or "nothing stated"
+    licence = "; ".join(_stated(task, "Instance License")) or "nothing stated"
+    source = "; ".join([*_stated(task, "Source"), *_stated(task, "URL")]) or "nothing stated"
     told = {
-        "category": ", ".join(_texts(task.get("Categories"))),
-        "languages": tuple(_texts(task.get("Output_language"))),
+        "category": ", ".join(_stated(task, "Categories")),
+        "languages": tuple(_stated(task, "Output_language")),
         "licence": licence,
         "source": source,
         "metrics": ("exact_match", "rouge") if exact else ("rouge", "exact_match"),
@@ -111,6 +126,11 @@ def _is_classification(task: Mapping[str, Any]) -> bool:
     if category in EXACT | OVERLAP:
         return category in EXACT
     return few and all(len(several) == 1 for several in outputs)
+
+
+def _stated(task: Mapping[str, Any], key: str) -> list[str]:
+    """Return what a task says of itself, for people: with a question mark for half a character, which no file takes."""
+    return [text.encode(errors="replace").decode() for text in _texts(task.get(key))]
 
 
 def _texts(value: object) -> list[str]:

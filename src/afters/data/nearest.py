@@ -24,6 +24,9 @@ class NearestNeighbour:
     Similar are rows whose words weigh alike: the cosine of their TF-IDF vectors (words counted, times the logarithm of
     how rare a word is among the teaching rows), over `content`. Of rows equally similar the first one answers. What
     tuning must beat, where the judging rows resemble the teaching rows.
+
+    A row answers as judging would have it answered, whatever wording teaches it; where judging could ask no teaching
+    row, every answer is empty.
     """
 
     identity: Mapping[str, str]
@@ -32,20 +35,24 @@ class NearestNeighbour:
         assert teaching.side == "train", "the neighbours are teaching rows"
         counts = []
         self._answers: list[str] = []
-        for example in teaching:
+        for example in teaching.as_judged():
             counts.append(_words(example))
             self._answers.append(example.references[0])
         self._columns = {word: column for column, word in enumerate(sorted({word for row in counts for word in row}))}
         self._rarity = self._rarities(counts)
         self._rows = self._vectors(counts)
-        self.identity = {"weights": f"nearest neighbour in {teaching.fingerprint}", "tokenizer": "words, TF-IDF"}
+        # Only where the wording decides the answer: elsewhere it is the model that it was when all answered as taught.
+        wordings = teaching.template.wordings
+        answered = any(wording.answers_itself or wording.choices is not None for wording in wordings)
+        weights = f"nearest neighbour in {teaching.fingerprint}{', answered as judged' if answered else ''}"
+        self.identity = {"weights": weights, "tokenizer": "words, TF-IDF"}
 
     def generate(
         self, examples: Sequence[Example], decoding: Decoding, *, done: Container[str] = ()
     ) -> Iterator[list[Prediction]]:
         """Yield each Example's neighbour's answer, whole whatever the decoding says, a batch at a time."""
         for batch, similar, seconds in self._batches(examples, done):
-            answers = [self._answers[best] for best in similar.argmax(axis=1)]
+            answers = [self._answers[best] for best in similar.argmax(axis=1)] if self._answers else [""] * len(batch)
             yield [
                 Prediction(example.id, answers=(answer,), seconds=seconds)
                 for example, answer in zip(batch, answers, strict=True)

@@ -92,7 +92,8 @@ class TaskSettings(BaseModel):
     """Right answers that only the judging side may have: columns, or an expression that gives a list, as
     `{{ answers.text }}`; without them the answer is the reference."""
     best_reference: bool = False
-    """Score against the reference that fits best, instead of the mean over all of them."""
+    """Of ROUGE: score against the reference that fits best, instead of the mean over all of them. Other metrics have a
+    rule of their own: `exact_match`, `f1` and `chrf` take the one that fits best, `pyrouge` and `bleu` all together."""
     stem: bool = True
     """Let ROUGE compare words by their stems, as published numbers do; they are stems of English."""
     words: Literal["ascii", "unicode"] = "ascii"
@@ -102,8 +103,9 @@ class TaskSettings(BaseModel):
     metrics: tuple[str, ...] = ()
     """What the answers are scored with; the template's suggestion when empty."""
     primary: str | None = None
-    """The score that decides, as `rouge1`; the template's, or the first of the first metric."""
-    smallest_effect: float = Field(0.0, ge=0)
+    """The score that decides, as `rouge1`. When not given, the template's, where its metrics are taken (no `metrics`
+    here, and none of the judged wording's own); else the first of the first metric."""
+    smallest_effect: float = Field(0.0, ge=0, allow_inf_nan=False)
     """The smallest difference in the primary score that matters."""
     cut: str | None = None
     """The column that may be shortened when a prompt is too long for the model."""

@@ -165,6 +165,14 @@ def test_files_of_answers_are_scored_line_by_line(tmp_path: Path) -> None:
     assert result.label == "answers.txt"
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    (tmp_path / "answers.txt").write_text("yes\nno\n", encoding="utf-8-sig")
+    (tmp_path / "references.txt").write_text("yes\nno\n", encoding="utf-8")
+    for answers, right in (("answers.txt", "references.txt"), ("references.txt", "answers.txt")):
+        result = score_files(metric_for("exact_match"), tmp_path / answers, [tmp_path / right])
+        assert result.score("exact_match").value == 1.0
+
+
 def test_empty_answers_are_scored_and_counted(tmp_path: Path) -> None:
     (tmp_path / "answers.txt").write_text("\nIt is cold\n\n")
     (tmp_path / "right.txt").write_text("It is cold\nIt is cold\nПривет\n")

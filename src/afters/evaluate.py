@@ -176,7 +176,7 @@ def remarks(result: Result, metrics: Iterable[Metric]) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of the first line
     except OSError as error:
         raise DataError(
             f"'{path}' cannot be read", expected="a text file, one answer a line", received=error.strerror

@@ -32,6 +32,13 @@ def test_squad_normalisation_forgives_articles_and_case() -> None:
     assert ExactMatch(normalisation="squad").signature != ExactMatch().signature
 
 
+def test_an_empty_answer_is_not_an_article_that_squad_normalisation_forgets() -> None:
+    """As in HELM, whose quasi_exact_match gives 0 where nothing was said."""
+    quasi = ExactMatch(normalisation="squad")
+    assert [quasi.observe(case(example("A"), answer)) for answer in ("", " \n", "A")] == [(0, 1), (0, 1), (1, 1)]
+    assert "version:2" in quasi.signature and "version:1" in ExactMatch().signature
+
+
 def test_no_answer_is_not_judged_and_an_empty_one_is_wrong() -> None:
     exact = ExactMatch()
     rows = [exact.observe(case(example("yes"), *answers)) for answers in ((), ("",), ("yes",))]

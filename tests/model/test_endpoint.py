@@ -317,6 +317,14 @@ def test_a_server_without_log_probabilities_is_told_before_any_row_is_asked(serv
     assert all(asked.prompt == "Is the sky blue?\nyes" for asked in server.asked if asked.body)
 
 
+def test_a_server_that_is_busy_while_it_is_tried_out_is_waited_for(server: FakeServer) -> None:
+    """Also after answers were written: their end had left it stopped."""
+    with Endpoint(server.address, wait=Waits()) as model:
+        said(model, rows(1))
+        server.next.append(Said(status=503))
+        assert len(all_of(model.loglikelihood(rows(2, choices=("yes", "no"))))) == 2
+
+
 def test_it_is_tried_out_once_and_not_at_all_when_everything_is_known(server: FakeServer) -> None:
     asked = rows(3, choices=("yes", "no"))
     with Endpoint(server.address) as model:

@@ -141,3 +141,24 @@ def test_the_hash_of_a_tokenizer_covers_its_files_and_no_others(llama: Path) -> 
     assert files.tokenizer_hash(llama) == original
     (llama / "chat_template.jinja").write_text("{{ messages }}")
     assert files.tokenizer_hash(llama) != original
+
+
+@pytest.mark.parametrize(
+    "name", ["sentencepiece.bpe.model", "sentencepiece.model", "source.spm", "target.spm", "tekken.json"]
+)
+def test_the_hash_of_a_tokenizer_covers_pieces_of_every_name(llama: Path, name: str) -> None:
+    """BARTs of many languages, Marian's and Mistral's call theirs so."""
+    original = files.tokenizer_hash(llama)
+    (llama / name).write_bytes(b"pieces")
+    assert files.tokenizer_hash(llama) != original and name in files.TOKENIZER_FILES
+
+
+def test_the_hash_of_a_tokenizer_stays_when_files_get_known_that_it_lacks(tmp_path: Path) -> None:
+    """As it was told before there were sentencepiece.bpe.model and its kin."""
+    for name, content in (
+        ("tokenizer.json", "{}"),
+        ("spiece.model", "pieces"),
+        ("chat_template.jinja", "{{ messages }}"),
+    ):
+        (tmp_path / name).write_bytes(content.encode() + b"\n")
+    assert files.tokenizer_hash(tmp_path) == "bec637fe0575497f"

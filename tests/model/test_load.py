@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import KINDS, Kind, Tiny
+from transformers import ByT5Tokenizer
 
 from afters.errors import ModelError
 from afters.model.causal import Causal
-from afters.model.load import load, resolve_precision, skeleton
+from afters.model.load import load, prompter_of, resolve_precision, skeleton
 from afters.model.seq2seq import Seq2Seq
 
 
@@ -122,6 +123,15 @@ def test_a_tokenizer_that_is_missing_or_broken_is_told(llama: Path, text: str | 
         (llama / "tokenizer.json").write_text(text)
     with pytest.raises(ModelError, match="the tokenizer cannot be read"):
         load(llama)
+
+
+def test_a_tokenizer_that_is_python_alone_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny("t5"), tmp_path / "little-byt5"))
+    (folder / "tokenizer.json").unlink()
+    ByT5Tokenizer().save_pretrained(folder)
+    with pytest.raises(ModelError, match="written in Python alone") as caught:
+        prompter_of(folder)
+    assert (caught.value.where, caught.value.received) == ("little-byt5", "ByT5Tokenizer")
 
 
 def test_the_identity_tells_models_apart(tiny: Tiny, llama: Path) -> None:

@@ -163,6 +163,27 @@ def test_an_encoder_reads_the_first_part_and_the_decoder_goes_on(tiny: Tiny, kin
     assert read and written and (*read, *written) == made._plain(asked.prompt)
 
 
+@pytest.mark.parametrize("kind", ["t5", "bart", "llama", "gpt2"])
+def test_a_text_that_was_cut_is_taught_without_an_end(tiny: Tiny, kind: Kind) -> None:
+    made = prompter_of(tiny(kind), max_prompt_tokens=12)
+    short, long = (text(said, objective="continuation", draw=5) for said in ("No.", "Is it cold outside? " * 9))
+    ends = {*made.end_ids, *made._after}
+    assert made.prompt(short).tokens_cut == 0 and made.taught(short)[-1] in ends
+    assert made.prompt(long).tokens_cut > 0
+    assert made.taught(long) == made.choices(long)[0] and made.taught(long)[-1] not in ends
+
+
+def test_what_stood_in_the_holes_of_a_cut_text_ends_all_the_same() -> None:
+    made = t5(limit=50)
+    assert made.prompt(text(TEXT * 20)).tokens_cut > 0
+    assert made.taught(text(TEXT * 20)) == (*made.choices(text(TEXT * 20))[0], made.tokenizer.eos_token_id)
+
+
+def test_a_limit_that_leaves_nothing_of_a_text_is_told(tiny: Tiny) -> None:
+    with pytest.raises(PromptTooLong):
+        prompter_of(tiny("llama"), max_prompt_tokens=1).taught(text(objective="continuation"))
+
+
 @pytest.mark.parametrize(("kind", "received"), [("llama", "a decoder alone"), ("bart", "no such tokens")])
 def test_a_model_without_sentinels_is_refused_with_the_way_out(tiny: Tiny, kind: Kind, received: str) -> None:
     with pytest.raises(ModelError, match="span corruption") as caught:

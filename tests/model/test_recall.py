@@ -186,6 +186,22 @@ def test_other_code_asks_again(
     assert known(ask(deaf(loaded), cache)) == {True}
 
 
+@both
+def test_in_4_bits_another_bitsandbytes_asks_again(
+    ask: Ask, loaded: Loaded, cache: AnswerCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(number: str) -> None:
+        monkeypatch.setattr(recall, "version", lambda name: number if name == "bitsandbytes" else version(name))
+
+    packed = replace(loaded, identity={**loaded.identity, "precision": "bf16 over 4bit"})
+    for number, from_cache in (("1", False), ("1", True), ("2", False)):
+        other(number)
+        assert known(ask(packed, cache)) == {from_cache}
+    ask(loaded, cache)
+    other("3")
+    assert known(ask(loaded, cache)) == {True}, "which other precisions do not compute with"
+
+
 def test_another_question_is_asked(loaded: Loaded, cache: AnswerCache) -> None:
     written(loaded, cache)
     scored(loaded, cache)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from afters.config import read_study
 from afters.errors import ModelError
 from afters.model import files
 from afters.model.adapters import save, wrap_virtual
@@ -27,11 +29,13 @@ from afters.model.frozen import count
 from afters.model.load import Loaded, load, prompter_of, skeleton
 from afters.model.network import Pair
 from afters.model.recompute import recompute
+from afters.study.teaching import check_fit
 from afters.train.loss import backward
 
 Method = Literal["prompt", "prefix"]
 
 FAMILIES: tuple[Kind, ...] = ("t5", "t5-untied", "bart", "llama", "gpt2", "qwen2")
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own-csv.toml"
 ROWS = [Pair(tuple(range(5, 8 + row)), (*range(30 + row, 32 + 3 * row), 1)) for row in range(4)]
 PROMPTS = [(5, 6, 7, 8), (11, 12), (20, 21, 22), (9,)]
 
@@ -197,6 +201,33 @@ def test_virtual_tokens_of_another_kind_are_refused(tiny: Tiny, tmp_path: Path) 
     with pytest.raises(ModelError, match="virtual tokens cannot be put in place") as caught:
         load(tiny("t5"), adapter=tmp_path)
     assert caught.value.received == "P_TUNING"
+
+
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+@pytest.mark.parametrize("kind", ["mistral", "gpt_neo", "mpt"])
+def test_decoders_whose_attention_counts_padding_are_refused_before_weights_are_read(
+    tiny: Tiny, kind: str, method: Method, tmp_path: Path
+) -> None:
+    """A window over six columns, and two families that take a column for a place."""
+    if kind == "mistral":
+        folder = tiny("mistral")
+    else:
+        small = {"vocab_size": 8, "hidden_size": 16, "num_layers": 2, "num_heads": 2, "d_model": 16}
+        layers = {"n_layers": 2, "n_heads": 2, "attention_types": [[["global", "local"], 1]]}
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": kind, **small, **layers}))
+        folder = tmp_path
+    study = read_study(EXAMPLE, changes=[f"train.method={method}"])
+    with pytest.raises(ModelError, match=f"cannot stand in front of what a {kind} reads") as caught:
+        check_fit(folder, study)
+    assert caught.value.where == f'[train] method = "{method}"' and "lora" in str(caught.value)
+
+
+def test_an_adapter_with_virtual_tokens_is_refused_on_a_decoder_that_counts_padding(tiny: Tiny, tmp_path: Path) -> None:
+    base = AutoModelForCausalLM.from_pretrained(tiny("mistral"))
+    get_peft_model(base, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="cannot stand in front of what a mistral reads") as caught:
+        load(tiny("mistral"), adapter=tmp_path)
+    assert caught.value.where == tmp_path.name
 
 
 def test_a_skeleton_takes_them_too(tiny: Tiny) -> None:

@@ -11,6 +11,10 @@ from afters.metrics.text import folded, squad_normalised, stripped
 from afters.records import Case, Direction, Example, Kind, Prediction, Row
 
 _NORMALISATIONS = {"strip": stripped, "squad": squad_normalised}
+_SIGNATURES = {
+    "strip": "refs:any|norm:strip|version:1",
+    "squad": "refs:any|norm:squad|empty:zero|version:2",
+}
 
 
 class ExactMatch:
@@ -19,7 +23,8 @@ class ExactMatch:
     Args:
         normalisation: what is done to both before they are compared: "strip" takes off the white space around
             them; "squad" also forgets case, punctuation and articles, and the metric is then called
-            `quasi_exact_match`, as in HELM.
+            `quasi_exact_match`, as in HELM. There an empty answer is always wrong: a reference that is an article
+            alone, as "A", is nothing once it is normalised.
 
     A Case of several Examples is right when every one of them is.
     """
@@ -32,7 +37,8 @@ class ExactMatch:
         self.name = "exact_match" if normalisation == "strip" else "quasi_exact_match"
         self.names: tuple[str, ...] = (self.name,)
         self._normalise = _NORMALISATIONS[normalisation]
-        self.signature = f"refs:any|norm:{normalisation}|version:1"
+        self._may_be_empty = normalisation == "strip"
+        self.signature = _SIGNATURES[normalisation]
 
     def observe(self, case: Case) -> Row | None:
         """Return (1 or 0, 1), or None when an answer is missing."""
@@ -43,6 +49,8 @@ class ExactMatch:
         return mean_from_totals(totals)
 
     def _right(self, example: Example, answer: str) -> bool:
+        if not (self._may_be_empty or answer.strip()):
+            return False
         given = self._normalise(answer)
         return any(given == self._normalise(reference) for reference in example.references)
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from afters.errors import ModelError, raise_together, unknown
 from afters.model import files
-from afters.model.virtual import prefix_config, prompt_config, stand_in_front
+from afters.model.virtual import check_padding, prefix_config, prompt_config, stand_in_front
 
 ALL_LINEAR = ("all-linear",)
 
@@ -85,6 +85,7 @@ def wrap_virtual(module: Any, *, method: Literal["prompt", "prefix"], tokens: in
         tokens: how many there are.
         hidden: of a prefix: inner width of the network that makes it while it learns; None: it learns itself.
     """
+    check_padding(module, where=f'[train] method = "{method}"')
     task = _task(module)
     if method == "prompt":
         config = prompt_config(task, tokens=tokens)
@@ -138,6 +139,7 @@ def put_on(module: Any, adapter: Path) -> Any:
             received=config.peft_type.value,
         )
     if config.is_prompt_learning:
+        check_padding(module, where=adapter.name)
         stand_in_front(adapted)
     return adapted.get_base_model()
 

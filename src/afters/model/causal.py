@@ -25,6 +25,15 @@ def keeps_states(module: Any) -> bool:
     )
 
 
+def counts_columns(module: Any) -> bool:
+    """Tell whether padding between two tokens of a decoder's row changes what they see of each other.
+
+    A window of attention counts the columns that lie between, and so do some families.
+    """
+    layers = DynamicCache(config=module.config).layers
+    return any(layer.is_sliding for layer in layers) or module.config.model_type in COUNTS_COLUMNS
+
+
 class Causal(Learner):
     """A Network for models that continue a text (Llama, Qwen, Gemma, GPT-2)."""
 
@@ -78,9 +87,8 @@ class _Begun:
     def __init__(self, module: Any, prompts: Sequence[Ids], *, pad: int) -> None:
         self._module, self._pad = module, pad
         self.past = DynamicCache(config=module.config)
-        # A window of attention counts the padding between a shared beginning and the rest, and so do some families.
-        counted = any(layer.is_sliding for layer in self.past.layers) or module.config.model_type in COUNTS_COLUMNS
-        shared = 0 if counted else shared_beginning(prompts)
+        # Padding stands between a shared beginning and the rest.
+        shared = 0 if counts_columns(module) else shared_beginning(prompts)
         if shared:
             self._read_once(prompts[0][:shared], rows=len(prompts))
         ids, own = padded([ids[shared:] for ids in prompts], pad=pad, device=module.device, left=True)

@@ -199,6 +199,7 @@ class Endpoint:
         Raises:
             ModelError: it does not repeat a text with its log-probabilities.
         """
+        self._server.stopped.clear()  # an earlier question may have left it set, and no pause would be waited for
         said = "no log-probability for each token of the text"
         for new_tokens in (0, 1) if self._echoes is None else ():
             try:

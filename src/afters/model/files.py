@@ -20,7 +20,9 @@ EMBEDDED = {"afters-tiny": Path(__file__).parent / "tiny"}
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "spiece.model", "tokenizer.model", "vocab.json", "merges.txt"),
     *("vocab.txt", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
+    *("sentencepiece.bpe.model", "sentencepiece.model", "source.spm", "target.spm", "tekken.json"),
 )
+"""In the order in which they are hashed: a new one stands at the end."""
 
 ADAPTER = "adapter_model.safetensors"
 
@@ -193,7 +195,7 @@ def _nearest_to(name: str, *, relative_to: Path | None) -> str | None:
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    wanted = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja"]
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))
     except Exception as error:  # noqa: BLE001 - the hub's client raises a dozen kinds, all of which mean the same here

@@ -67,7 +67,8 @@ def load(
             T5 overflows.
         for_training: hold the weights in fp32.
         adapter: the folder of a peft adapter to put on the model.
-        max_prompt_tokens: a longer prompt loses shots, then text; None: what the model's positions allow.
+        max_prompt_tokens: a longer prompt loses shots, then text; None: what the model's positions allow, and 1,024
+            at most.
         max_new_tokens: room to leave for the answer where prompt and answer share positions.
         quantised: hold the large matrices in 4 bits, on a GPU; they can be asked and adapted, never changed.
     """
@@ -203,6 +204,7 @@ def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int, v
         raise ModelError(
             "the tokenizer cannot be read", where=folder.name, received=f"{type(error).__name__}: {error}"
         ) from None
+    _runs_in_rust(tokenizer, folder)
     _begins_an_answer(config, folder)
     positions = positions_of(config)
     return Prompter(
@@ -211,6 +213,18 @@ def _prompter(folder: Path, config: dict[str, Any], *, max_prompt_tokens: int, v
         max_prompt_tokens=max_prompt_tokens,
         positions=None if positions is None else positions - virtual_tokens,
     )
+
+
+def _runs_in_rust(tokenizer: Any, folder: Path) -> None:
+    """Refuse a tokenizer that is Python alone: it reads no rows together, and does not tell where a token stands."""
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(
+            "the tokenizer is not supported: it is written in Python alone",
+            where=folder.name,
+            expected="a tokenizer that the library tokenizers runs, as those with a tokenizer.json",
+            received=type(tokenizer).__name__,
+            hint="Take another [model] base: those of ByT5, M2M100 and Marian are of this kind.",
+        )
 
 
 def _begins_an_answer(config: dict[str, Any], folder: Path) -> None:

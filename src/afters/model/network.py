@@ -110,15 +110,19 @@ class Begun(Protocol):
         ...
 
 
+class NoNumber(ModelError):
+    """A model that expects NaN."""
+
+
 def begin(network: Network, prompts: Sequence[Ids]) -> Begun:
     """Have the network read the prompts.
 
     Raises:
-        ModelError: what it expects to follow is no number.
+        NoNumber: what it expects to follow is none.
     """
     begun = network.begin(prompts)
     if torch.isnan(begun.logits).any():
-        raise ModelError(
+        raise NoNumber(
             "the model computes what is no number (NaN), so its answers would be one and the same",
             expected="a logit for every token of its vocabulary",
             hint="Its weights are damaged, or grew without end while they were taught: load them anew, or teach with a "

@@ -149,9 +149,14 @@ class Prompter:
         return min(self.max_prompt_tokens, self.positions - longest)
 
     def taught(self, example: Example) -> tuple[int, ...]:
-        """Encode what is taught of an Example: its first reference, or the part of its text that is hidden."""
+        """Encode what is taught of an Example: its first reference, or the part of its text that is hidden.
+
+        A text that goes on where the limit cut it is taught without an end. What stood in holes ends all the same.
+        """
         if example.objective != "answer":
-            return (*self._of_text(example).hidden, *(self._after or self.end_ids[:1]))
+            text = self._of_text(example)
+            goes_on = example.objective == "continuation" and text.prompt.tokens_cut > 0
+            return text.hidden if goes_on else (*text.hidden, *(self._after or self.end_ids[:1]))
         return self._answer(example.references[0], before="" if _asks_nothing(example) else BREAK)
 
     def choices(self, example: Example) -> tuple[tuple[int, ...], ...]:
@@ -206,7 +211,7 @@ class Prompter:
         """Hide a part of an Example's text; what of it does not fit is cut off at its end."""
         ids = self._plain(example.prompt)
         room = self.max_prompt_tokens - len(self._before) - len(self._after)
-        if len(ids) > room and example.cuttable is None:
+        if len(ids) > room and (example.cuttable is None or room < 1):
             raise PromptTooLong(len(ids), limit=room, where=example.source)
         chance, cut = stream(example.draw), max(0, len(ids) - room)
         ids = ids[:room]

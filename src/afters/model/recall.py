@@ -2,7 +2,8 @@
 
 A key is a hash of three things:
 
-- the model: hashes of weights, tokenizer and adapter; precision, device, and kind of attention;
+- the model: hashes of weights, tokenizer and adapter; precision, device, and kind of attention; in 4 bits, the version
+  of bitsandbytes;
 - the code: Afters' version and source, as far as it answers, and the versions of the libraries that compute;
 - the question: written or scored, the decoding, the token ids of the prompt and of the choices.
 
@@ -35,6 +36,9 @@ from afters.records import Decoding, Prediction
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "peft")
 """Another version of these may compute or spell an answer otherwise, and the page names those that a run had."""
+
+PACKS = "bitsandbytes"
+"""What computes with weights in 4 bits; not installed where none are."""
 
 NOT_THE_MODELS = ("example", "prompt_hash", "prompt_tokens", "shots_used", "tokens_cut", "from_cache")
 """What of a Prediction its Example and its prompt say; all else is the model's answer, and kept."""
@@ -92,7 +96,8 @@ class Recall:
 
     def _model(self) -> dict[str, str]:
         """Return what tells this model from others; how long a prompt may be, its ids say."""
-        return {name: value for name, value in self._loaded.identity.items() if name != "max_prompt_tokens"}
+        told = {name: value for name, value in self._loaded.identity.items() if name != "max_prompt_tokens"}
+        return told | ({PACKS: version(PACKS)} if "4bit" in told["precision"] else {})
 
 
 @once

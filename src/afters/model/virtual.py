@@ -4,7 +4,9 @@ peft keeps and saves them. Its own model puts them in place by being called in t
 and our loss do not do. Here hooks stand at the doors of the network's stacks instead: what goes in gets the virtual
 tokens, what comes out has lost them again, and whoever calls the network need not know.
 
-Not covered: rows packed into one sequence, which would all but the first have no virtual tokens in front.
+Not covered: rows packed into one sequence, which would all but the first have no virtual tokens in front; and decoders
+whose attention counts columns, which `check_padding` refuses. In a batch that is asked, a row is its virtual tokens,
+its padding, its prompt: there an answer would depend on the longest prompt beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ import torch
 from peft import PeftType, PrefixTuningConfig, PromptLearningConfig, PromptTuningConfig, TaskType
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+
+from afters.errors import ModelError
+from afters.model.causal import counts_columns
 
 Arguments = dict[str, Any]
 
@@ -49,6 +54,19 @@ def prefix_config(task: TaskType, config: Any, *, tokens: int, hidden: int | Non
         prefix_projection=hidden is not None,
         encoder_hidden_size=hidden,
         **shape,
+    )
+
+
+def check_padding(module: Any, *, where: str) -> None:
+    """Refuse a decoder for which padding between virtual tokens and prompt is not as if it were not there."""
+    if module.config.is_encoder_decoder or not counts_columns(module):
+        return
+    raise ModelError(
+        f"virtual tokens cannot stand in front of what a {module.config.model_type} reads",
+        where=where,
+        expected="a decoder whose layers all see the whole text and go by positions, as Llama's or Qwen3's",
+        received="attention that counts the padding before a shorter prompt: answers would depend on their batch",
+        hint='Take another method, as [train] method = "lora", or another [model] base.',
     )
 
 

@@ -50,6 +50,20 @@ def test_a_study_that_is_no_file_is_changed_as_a_file_s_is(written: Path) -> Non
         changed(read_study(written), changes=["train.row=[1]"])
 
 
+def test_what_a_stage_says_is_laid_over_what_the_study_says_of_training(written: Path) -> None:
+    stages = '[[stage]]\ntask = "words"\n[stage.train]\nlora.rank = 4\nepochs = 1\n[[stage]]\ntask = "chats"\n'
+    method = 'method = "lora"\nmerge = true\nbatch_rows = 5\nlora.alpha = 3.0\n'
+    written.write_text(STUDY + method + SECOND + stages)
+    study = read_study(written)
+    first, second = study.stages
+    assert first.train is not None and second.train is None
+    assert (first.train.epochs, first.train.batch_rows, first.train.method, first.train.merge) == (1, 5, "lora", True)
+    assert (first.train.lora.rank, first.train.lora.alpha) == (4, 3)
+    assert study_of(study.plain()) == study
+    with pytest.raises(SettingsError, match=r"^study.toml: \[train\]: unknown setting 'epoch'"):  # and of the stage not
+        read_study(written, changes=["train.epoch=1"])
+
+
 def test_a_study_is_read_with_its_defaults(written: Path) -> None:
     study = read_study(written)
     assert (study.name, study.seed, study.model.base, study.train.epochs) == ("chats", 7, "little", 2.0)

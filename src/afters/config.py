@@ -67,12 +67,17 @@ def study_of(settings: Mapping[str, Any], *, where: str = "study") -> Study:
 
 
 def _own(every: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Leave out what only follows from another problem: a list is too short because its one table is wrong."""
+    """Leave out what only follows from another problem.
+
+    A list is too short because its one table is wrong; a stage takes over what is wrong in [train].
+    """
     places = [tuple(details["loc"]) for details in every]
+    in_train = {place[1:] for place in places if place[:1] == ("train",)}
     return [
         details
         for details, place in zip(every, places, strict=True)
-        if details["type"] != "too_short" or not any(other[: len(place)] == place != other for other in places)
+        if (details["type"] != "too_short" or not any(other[: len(place)] == place != other for other in places))
+        and not (place[:1] == ("stage",) and place[3:] in in_train)
     ]
 
 

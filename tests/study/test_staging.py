@@ -89,6 +89,10 @@ def test_an_interrupted_run_in_stages_comes_to_the_same_verdict(tmp_path: Path, 
         ({"stage": [{"task": "first"}, {"task": "third"}]}, "each task has one"),
         ({"mend": {"interpolate": [0.5]}}, "neither train.rows nor mend"),
         ({"train": {"method": "lora"}}, "goes on from the last one's weights"),
+        (
+            {"stage": [{"task": "first", "train": {"method": "lora"}}, {"task": "second"}]},
+            "goes on from the last one's weights",
+        ),
     ],
 )
 def test_stages_that_cannot_be_taught_are_refused(

@@ -53,7 +53,7 @@ class ModelSettings(BaseModel):
     quantised: Literal["4bit"] | None = None
     """Hold the base in 4 bits, to be asked and adapted on a GPU; needs the extra afters[gpu]."""
     max_prompt_tokens: int | None = Field(default=None, ge=1)
-    """Longer prompts lose shots, then text; when not given, what the model's positions allow."""
+    """Longer prompts lose shots, then text; when not given, what the model's positions allow, and 1,024 at most."""
 
 
 class BeforeSettings(BaseModel):
@@ -132,7 +132,7 @@ class MixtureSettings(BaseModel):
 class KeptTask(TaskSettings):
     """A task that must not be lost: judged before and after, and never taught."""
 
-    margin: float | None = Field(default=None, gt=0)
+    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The loss that does not matter, in the score's own unit; that of [keep] when not given."""
 
 
@@ -146,8 +146,9 @@ class KeepSettings(BaseModel):
     own: tuple[KeptTask, ...] = Field(default=(), alias="task")
     """Tasks of one's own: files and templates as in a [[task]]. Judging rows are asked; only [mend] reads others."""
     texts: tuple[str, ...] = ()
-    """Files of plain text: how well the second half of each paragraph is foreseen, in bits per byte."""
-    margin: float | None = Field(default=None, gt=0)
+    """Files of plain text: how well the second half of each paragraph of 200 bytes or more is foreseen, in bits per
+    byte. Of each half at most the 1,200 letters next to the cut count."""
+    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The loss that does not matter, on scores from 0 to 1 and in bits per byte, and a hundred times as much on scores
     from 0 to 100; 0.05 when not given."""
 
@@ -170,7 +171,7 @@ class StageSettings(BaseModel):
     task: str
     """The task that is taught; each has one stage."""
     train: TrainSettings | None = None
-    """How it is fine-tuned; as the study's [train] says when not given."""
+    """How it is fine-tuned, where that differs from the study's [train]."""
 
 
 class MendSettings(BaseModel):
@@ -195,8 +196,13 @@ class MendSettings(BaseModel):
         return not any((self.replay, self.rehearse, self.kl, self.l2_sp, self.interpolate))
 
 
-USUAL_CURES = ("mend.kl=[0.25]", "mend.interpolate=[0.4, 0.6, 0.8, 0.9]")
+USUAL_CURES = {"kl": "mend.kl=[0.25]", "interpolate": "mend.interpolate=[0.4, 0.6, 0.8, 0.9]"}
 """What `--mend` tries where the study does not say, as `--set` would have it."""
+
+
+def goes_part_of_the_way(train: TrainSettings) -> bool:
+    """Return whether a model can lie between the base and what is taught so: by weights, or an adapter's strength."""
+    return train.merge or train.method in ("full", "lora", "rslora")
 
 
 class Study(BaseModel):
@@ -227,6 +233,17 @@ class Study(BaseModel):
     stages: tuple[StageSettings, ...] = Field(default=(), alias="stage")
     """The tasks one after the other, instead of all at once."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _stages_are_taught_as_the_study_says(cls, said: Any) -> Any:
+        """Lay what a stage says of [train] over what the study says of it."""
+        train, stages = (said.get(name) for name in ("train", "stage")) if isinstance(said, dict) else (None, None)
+        if not isinstance(train, dict) or not isinstance(stages, list):
+            return said
+        taught = [stage for stage in stages if isinstance(stage, dict) and isinstance(stage.get("train"), dict)]
+        whole = [{**one, "train": _laid_over(train, one["train"])} if one in taught else one for one in stages]
+        return {**said, "stage": whole}
+
     @model_validator(mode="after")
     def _names_each_task_once(self) -> Self:
         names = [task.name for task in (*self.tasks, *self.keep.own)]
@@ -236,7 +253,8 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _leaves_a_quantised_base_as_it_is(self) -> Self:
-        if self.model.quantised and (self.train.method == "full" or self.train.merge):
+        ways = (self.train, *(stage.train for stage in self.stages if stage.train))
+        if self.model.quantised and any(way.method == "full" or way.merge for way in ways):
             raise ValueError(
                 "an adapter for a base in 4 bits, whose weights cannot change: set train.method to one and train.merge "
                 "to false, or remove model.quantised"
@@ -253,6 +271,12 @@ class Study(BaseModel):
             raise ValueError("mend: nothing is named that must not be lost: remove keep.tasks = [], or leave mend out")
         if self.mend.l2_sp and (self.train.method != "full" or self.train.optimizer == "adafactor"):
             raise ValueError('mend.l2_sp only with train.method = "full" and train.optimizer = "adamw": remove it')
+        if self.mend.interpolate and not goes_part_of_the_way(self.train):
+            way_out = "remove it, or set train.merge" if self.train.method in ("dora", "ia3") else "remove it"
+            raise ValueError(
+                'mend.interpolate only with train.method = "full", "lora" or "rslora", or with train.merge '
+                f'(no one factor weakens "{self.train.method}"): {way_out}'
+            )
         return self
 
     @model_validator(mode="after")
@@ -266,7 +290,8 @@ class Study(BaseModel):
             raise ValueError("stage: neither train.rows nor mend goes with stages: leave them out")
         if any(stage.train and stage.train.rows for stage in self.stages):
             raise ValueError("stage: train.rows does not go with stages: leave it out")
-        if self.train.method != "full" and not self.train.merge:
+        ways = [stage.train or self.train for stage in self.stages]
+        if any(way.method != "full" and not way.merge for way in ways):
             raise ValueError("stage: a stage goes on from the last one's weights: set train.merge, or method to full")
         return self
 
@@ -303,6 +328,13 @@ class Study(BaseModel):
         plain = _without_none(self.model_dump(mode="json", by_alias=True))
         assert isinstance(plain, dict)
         return plain
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of both tables; where both say something, `above` counts."""
+    both = {name: (below[name], value) for name, value in above.items() if name in below}
+    tables = {name: _laid_over(*pair) for name, pair in both.items() if all(isinstance(one, dict) for one in pair)}
+    return {**below, **above, **tables}
 
 
 _SHARES = ("rate", "rows", "part")

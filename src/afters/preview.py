@@ -1,4 +1,4 @@
-"""Rows as the model will read them, what of them is taught, where all rows went, and every check. Loads no weights."""
+"""Rows as the model will read them, what of them is taught, where all went, what spoils a run. Loads no weights."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def preview(study: Study, *, folder: Path, strict: bool = False, tables: Tables 
     """Read, encode and check all rows of a study; arguments are those of `run`.
 
     Raises:
-        InputError: everything that a run would find wrong before it loads the model.
+        InputError: what a run finds wrong in the study, its rows and its base before it loads the model.
     """
     with TemporaryDirectory() as draft:
         tasks, _, _, prompter, _ = start(study, files_in=folder, strict=strict, draft=Path(draft), tables=tables)

@@ -13,6 +13,9 @@ from tiny_models import Tiny
 
 from afters.config import study_of
 from afters.errors import DataError, RunFolderError
+from afters.report.blocks import Section, Table
+from afters.report.findings import scores
+from afters.report.making import signatures
 from afters.report.told import Told
 from afters.runfolder import RunFolder
 from afters.study.run import run
@@ -108,20 +111,27 @@ def test_other_metrics_score_the_answers_that_stand(rows: Path, tiny: Tiny) -> N
     assert {score.name for score in told.result("after", task="tickets").scores} == {"exact_match", "bleu"}
 
 
-def test_what_is_declared_after_the_answers_were_judged_is_told_as_too_late(rows: Path, tiny: Tiny) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_declared_after_the_answers_may_be_known_is_told_as_too_late(
+    rows: Path, tiny: Tiny, whole: bool
+) -> None:
     kept = {"name": "teams", "test": "tickets.csv", "wordings": ["{{ message }}"], "answer": "{{ team }}"}
     first = study(tiny("t5"), keep={"tasks": [], "task": [{**kept, "metrics": ["exact_match"], "margin": 0.1}]})
-    assert not too_late(run(first, out=rows / "run", folder=rows))
+    if whole:
+        assert not too_late(run(first, out=rows / "run", folder=rows))
+    else:
+        with pytest.raises(Killed):
+            run(first, out=rows / "run", folder=rows, tell=Killer("tickets: after", after=1))
     settings = first.plain()
     settings["task"][0] |= {"smallest_effect": 0.25}
     settings["keep"]["task"][0] |= {"margin": 0.5}
     for _ in range(2):
-        assert too_late(run(study_of(settings), out=rows / "run", folder=rows)) == [
-            "Declared too late: tickets is judged by exact_match with a smallest effect of 0.25, "
-            "after it was judged by exact_match with a smallest effect of 0.",
-            "Declared too late: teams is judged by exact_match with a margin of 0.5, "
-            "after it was judged by exact_match with a margin of 0.1.",
-        ]
+        of_task, of_kept = too_late(run(study_of(settings), out=rows / "run", folder=rows))
+        assert of_task.startswith("Declared too late: tickets is judged by exact_match (")
+        assert "with a smallest effect of 0.25, after it was judged by exact_match (" in of_task
+        assert of_task.endswith("with a smallest effect of 0.")
+        assert of_kept.startswith("Declared too late: teams is judged by exact_match (")
+        assert "with a margin of 0.5, after" in of_kept and of_kept.endswith("with a margin of 0.1.")
     assert not too_late(run(first, out=rows / "run", folder=rows))
 
 
@@ -178,6 +188,33 @@ def test_shots_come_from_the_teaching_side(rows: Path, tiny: Tiny) -> None:
     assert questions and not questions & judged
 
 
+def test_what_cannot_be_compared_is_told_and_ends_no_run(rows: Path, tiny: Tiny) -> None:
+    """No team is a fact: not one row can be judged by that."""
+    settings = study(tiny("t5")).plain()
+    settings["task"][0] |= {"metrics": ["exact_match", "facts"]}
+    told = run(study_of(settings), out=rows / "run", folder=rows)
+    assert any(line.startswith("tickets, facts: too little to compare (0 of ") for line in told.not_measured)
+    assert {one.metric for one in told.comparisons} == {"exact_match"}
+
+
+def test_the_nearest_row_weighs_nothing_and_is_no_rival_of_who_does(rows: Path, tiny: Tiny) -> None:
+    settings = study(tiny("t5")).plain()
+    settings["task"][0] |= {"choices": list(TEAMS), "metrics": ["nll", "accuracy"]}
+    told = run(study_of(settings), out=rows / "run", folder=rows)
+    assert "tickets, nll against the nearest teaching row: it weighs nothing." in told.not_measured
+    assert "baseline" not in {one.kind for one in told.comparisons}
+
+
+def test_rows_that_all_say_the_same_are_refused_before_a_model_is_loaded(rows: Path, tiny: Tiny) -> None:
+    (rows / "same.csv").write_text("message,team\n" + "The same.,billing\n" * 5)
+    (rows / "train.csv").write_text((rows / "tickets.csv").read_text())
+    settings = study(tiny("t5")).plain()
+    del settings["task"][0]["source"], settings["task"][0]["fractions"]
+    settings["task"][0] |= {"train": "train.csv", "test": "same.csv"}
+    with pytest.raises(DataError, match="the judging rows all say the same(.|\n)*received: 5 rows"):
+        run(study_of(settings), out=rows / "run", folder=rows)
+
+
 def test_the_report_can_be_told_again_from_the_folder(rows: Path, tiny: Tiny) -> None:
     told = run(study(tiny("t5")), out=rows / "run", folder=rows)
     again = RunFolder.opened(rows / "run").told()
@@ -221,6 +258,25 @@ def test_two_tasks_are_taught_together_and_judged_apart(rows: Path, tiny: Tiny) 
     accounts = json.loads((rows / "run" / "data.json").read_text()).values()
     assert told.data["train"]["read"] == sum(account["train"]["read"] for account in accounts)
     assert "shouted" in (rows / "run" / "report.html").read_text()
+    assert told.validation_name == "the mean of exact_match over the tasks"
+
+
+def test_each_task_s_table_begins_with_the_score_that_decides_there(rows: Path, tiny: Tiny) -> None:
+    settings = study(tiny("t5")).plain()
+    second = {**settings["task"][0], "name": "words", "primary": "rouge1", "stem": False}
+    told = run(study_of({**settings, "task": [settings["task"][0], second]}), out=rows / "run", folder=rows)
+    tables = [block for block in scores(told).blocks if isinstance(block, Table)]
+    assert [table.rows[0][0].text for table in tables] == ["exact_match", "rouge1"]
+    assert [("primary" in cell.note, cell.text) for cell in (tables[1].rows[0][0], tables[1].rows[1][0])] == [
+        (True, "rouge1"),
+        (False, "exact_match"),
+    ]
+    stems = {row[1].text for row in table_of(signatures(told)).rows if row[0].text == "rouge"}
+    assert len(stems) == 2, "two tasks, two ways to score"
+
+
+def table_of(section: Section) -> Table:
+    return next(block for block in section.blocks if isinstance(block, Table))
 
 
 def test_results_of_other_settings_are_not_told(rows: Path, tiny: Tiny) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from afters.config import study_of
 from afters.errors import ModelError, Problems
 from afters.metrics.table import metric_for
 from afters.model import files
+from afters.model.network import NoNumber
 from afters.model.parallel import ALONE
 from afters.runfolder import RunFolder
 from afters.study import teaching
@@ -167,3 +169,9 @@ def test_the_best_of_several_tasks_is_chosen_on_one_scale(monkeypatch: pytest.Mo
 
     assert validated(tasks) == pytest.approx([(0.95 + 0.20) / 2, (0.05 + 0.22) / 2])
     assert validated(tasks[1:]) == [20.0, 22.0]
+
+    def spoilt(*_: Any, **__: Any) -> Any:
+        raise NoNumber("NaN")
+
+    monkeypatch.setattr(teaching, "evaluate", spoilt)
+    assert all(map(math.isnan, validated(tasks))), "the best step before it is kept, and the run goes on"

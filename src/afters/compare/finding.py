@@ -21,6 +21,7 @@ from afters.compare.paired import NOISE, Paired
 from afters.compare.resample import Array, ScoreOfBoth, Statistic, resamples
 from afters.compare.significance import Significance, approximate_randomisation, exchange, mcnemar, sign_flip
 from afters.compare.sizes import clusters_needed, detectable, detectable_by_pairs, pairs_needed
+from afters.errors import ComparisonRefused
 
 UNSEEN: Final = 1
 """So many Cases are imagined beside those that were judged before a difference is ruled out.
@@ -106,7 +107,7 @@ def of_proportions(paired: Paired, score: Statistic, *, smallest_effect: float, 
         interval,
         mcnemar(better, worse),
         detectable_by_pairs(discordant, pairs=clusters, confidence=confidence),
-        pairs_needed(discordant, effect=effect, confidence=confidence) if effect > NOISE else None,
+        pairs_needed(discordant, effect=effect, confidence=confidence) if NOISE < effect <= 1 else None,
         (interval.low, interval.high),
     )
 
@@ -117,9 +118,13 @@ def of_corpus(
     """Compare a score that is only defined over many Cases, by resampling and exchanging whole clusters.
 
     The cluster that was not seen has lost all or, of a score that is not `scaled`, as much as any that was.
+
+    Raises:
+        ComparisonRefused: without some cluster there is no score, as of one Case no correlation.
     """
     before, after = paired.totals()
     (first, of_first), (last, of_last) = (pseudo_values(totals, score) for totals in (before, after))
+    refuse_undefined(of_first, of_last)
     effect = max(abs(last - first), smallest_effect)
     gains = of_last - of_first
     spread, apart = float(gains.std(ddof=1)), reach_of(of_first, of_last) if scaled else float(np.ptp([*gains, 0.0]))
@@ -158,6 +163,21 @@ def of_samples(paired: Paired, score: ScoreOfBoth, *, smallest_effect: float, co
 def reach_of(before: Array, after: Array) -> float:
     """Return how far the scores of clusters lie apart; 0 is among them, the worst of most scores or the best."""
     return float(np.ptp([*before, *after, 0.0]))
+
+
+def refuse_undefined(*values: Array) -> None:
+    """Refuse a score that is not defined without some cluster, as of one Case no correlation is.
+
+    Raises:
+        ComparisonRefused: one of the clusters' values is no number.
+    """
+    if not np.isfinite(np.concatenate([one.ravel() for one in values])).all():
+        raise ComparisonRefused(
+            "too little to compare",
+            expected="a score that is defined without any one of the clusters",
+            received=f"{values[0].shape[-1]} clusters",
+            hint="Judge more rows.",
+        )
 
 
 def right_or_wrong(values: Array) -> bool:

@@ -16,7 +16,7 @@ from scipy import stats
 
 from afters.compare.alike import Kind, check
 from afters.compare.change import Compared, concluded, empty_answers
-from afters.compare.finding import Finding, reach_of, with_unseen
+from afters.compare.finding import Finding, reach_of, refuse_undefined, with_unseen
 from afters.compare.intervals import Interval, pseudo_values, pseudo_values_of_sample
 from afters.compare.paired import NOISE, align, flips, rows_by_id, statistic
 from afters.compare.resample import Array, Statistic, collapse, least_clusters, sum_by_cluster
@@ -87,6 +87,7 @@ def compare_recipes(
     runs, clusters, unjudged = align(together, metric, where=f"{name_of(together)}, {metric.name}")
     sides = runs[: len(before)], runs[len(before) :]
     (first, of_first), (last, of_last) = (_by_cluster(side, clusters, metric, score=score) for side in sides)
+    refuse_undefined(of_first, of_last)
     found = _find(
         (float(first.mean()), float(last.mean())), of_first, of_last, effect=smallest_effect, confidence=confidence
     )

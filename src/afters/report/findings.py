@@ -96,7 +96,8 @@ def _estimate(result: Result, score: Score, *, strong: bool) -> Estimate:
 
 def _score_table(told: Told, *, task: str) -> Table:
     caption = f"{task}: every score of every way of answering; the best of a line in bold"
-    return score_table(told.results_of(task), primary=told.primary, caption=caption)
+    decides = [one.metric for one in told.comparisons if one.primary and one.task == task]
+    return score_table(told.results_of(task), primary=decides[0] if decides else told.primary, caption=caption)
 
 
 def score_table(results: Sequence[Result], *, primary: str, caption: str) -> Table:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from afters.compare.forgetting import best_value
 from afters.compare.kept import Divergence, Kept, KeptWord, Share
 from afters.compare.sentence import gain_of
 from afters.metrics.table import metric_for
-from afters.records import Result
+from afters.records import Comparison, Result
 from afters.report.blocks import (
     Block,
     Cell,
@@ -81,15 +82,19 @@ def _loss(kept: Kept) -> str:
 def _blocks(told: Told) -> Iterator[Block]:
     found = finding(told.kept)
     yield Paragraph(
-        f"{found.sentence} They were asked before and after in the same words, and none of their rows was taught. "
+        f"{found.sentence} They were asked before and after in the same words. "
         "Kept is said only where a larger loss than the margin, which was declared beforehand, is ruled out."
     )
-    on_a_scale = [one for one in told.kept if one.comparison.direction == "higher" and one.comparison.after_value <= 1]
+    on_a_scale = [one for one in told.kept if _is_from_0_to_1(one.comparison)]
     if on_a_scale:
         yield _picture(on_a_scale)
     yield _table(told.kept)
     yield Details("Each task in words", (Points(tuple(f"{one.task}: {one.sentence}" for one in told.kept)),))
     yield from _row_of_a_lost_task(told)
+
+
+def _is_from_0_to_1(comparison: Comparison) -> bool:
+    return comparison.direction == "higher" and best_value(metric_for(comparison.metric)) == 1
 
 
 def _picture(kept: Sequence[Kept]) -> Figure:

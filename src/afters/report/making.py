@@ -110,13 +110,13 @@ def settings(told: Told) -> Section:
 
 def signatures(told: Told) -> Section:
     """Return each metric's options and version, and what each Result rests on; without them a number says little."""
-    found = {score.metric: score.signature for result in told.results for score in result.scores}
+    found = dict.fromkeys((score.metric, score.signature) for result in told.results for score in result.scores)
     whole = [
         (result.label, result.signature(told.primary))
         for result in told.results
         if result.identity and any(score.name == told.primary for score in result.scores)
     ]
-    blocks = (_pairs("Options and versions", list(found.items())), _pairs(f"What each {told.primary} rests on", whole))
+    blocks = (_pairs("Options and versions", list(found)), _pairs(f"What each {told.primary} rests on", whole))
     return Section("signatures", "Signatures", blocks if whole else blocks[:1])
 
 

@@ -5,6 +5,7 @@ Where several processes answer together, the first looks up what is known and te
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -116,13 +117,13 @@ def ask_other(
 
 
 def best_shots(work: Work, task: TaskAtHand, judged: dict[str, Result]) -> int:
-    """Return the number of shots that did best on the validation side; of equals, the fewest."""
+    """Return the number of shots that did best on the validation side; of equals, the fewest. No score is the worst."""
     every = _numbers_of_shots(work, task)
     if len(every) == 1:
         return 0
     sign = 1 if task.primary_metric.direction == "higher" else -1
     values = {shots: sign * judged[f"validation shots={shots}"].score(task.primary).value for shots in every}
-    return max(values, key=lambda shots: (values[shots], -shots))
+    return max(values, key=lambda shots: (-math.inf if math.isnan(values[shots]) else values[shots], -shots))
 
 
 def _numbers_of_shots(work: Work, task: TaskAtHand) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from afters.compare.finding import WITHOUT_A_SCALE
-from afters.compare.forgetting import MARGIN, five_points
+from afters.compare.forgetting import MARGIN, best_value, five_points
 from afters.data.other_wordings import OtherWordings, other_wordings
 from afters.data.probes import HALVES, halves, probes, text_probe
 from afters.data.tables import Tables
@@ -53,6 +53,7 @@ def read_kept(study: Study, *, folder: Path, strict: bool, tables: Tables | None
         with collected(problems):
             task = read_task(study, settings, folder=folder, strict=strict, tables=given)
             task.margin = getattr(settings, "margin", None) or _margin(task, keep.margin)
+            _refuse_too_large(task.margin, task.primary_metric, where=f"[keep] {task.name}, margin")
             if settings not in keep.own:
                 task.decoding = Decoding(max_new_tokens=LONGEST)
             tasks.append(task)
@@ -127,6 +128,7 @@ def read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: boo
     decides = next(metric for metric in metrics if primary in metric.names)
     if reason := objection(decides, cases=len(prepared.test)):
         raise SettingsError(reason, where=f"[[task]] {settings.name}, primary")
+    _refuse_too_large(settings.smallest_effect, decides, where=f"[[task]] {settings.name}, smallest_effect")
     others = _others(prepared, metric=decides.name) if settings.judge_all_wordings else OtherWordings()
     account = dict(prepared.account)
     told = notes(metrics, [reference for example in prepared.test for reference in example.references])
@@ -144,6 +146,18 @@ def read_task(study: Study, settings: TaskSettings, *, folder: Path, strict: boo
         account=account,
         other_wordings=others,
     )
+
+
+def _refuse_too_large(effect: float, metric: Metric, *, where: str) -> None:
+    """Refuse a difference that is larger than the metric's best value."""
+    if metric.name not in WITHOUT_A_SCALE and effect > (best := best_value(metric)):
+        raise SettingsError(
+            "no difference is as large",
+            where=where,
+            expected=f"at most {best:g}, the best that {metric.name} gives",
+            received=f"{effect:g}",
+            hint="Two points of a score from 0 to 1 are 0.02." if best == 1 else None,
+        )
 
 
 def _others(prepared: Prepared, *, metric: str) -> OtherWordings:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tomli_w
 
-from afters.compare.change import compare, with_corrections
 from afters.compare.every_wording import in_wordings
 from afters.compare.forgetting import divergence
 from afters.compare.wordings import Wordings
@@ -25,9 +24,8 @@ from afters.data.tables import Tables
 from afters.errors import AftersError
 from afters.evaluate import ask
 from afters.metrics.choices import guessing
-from afters.metrics.metric import objection
 from afters.model import cache, files
-from afters.records import Comparison, Result
+from afters.records import Result
 from afters.report.document import build
 from afters.report.export import model_card, verdict_json
 from afters.report.numbers import count
@@ -43,10 +41,11 @@ from afters.study.asking import (
     ask_kept,
     ask_with_fewer_rows,
     base_model,
-    best_shots,
     rows_of,
     tuned_model,
 )
+from afters.study.comparing import Compared, compare_tasks
+from afters.study.declaring import declare, declared_too_late
 from afters.study.fewer_rows import along_rows, announced, smaller
 from afters.study.fitting import encode, fit_kept
 from afters.study.mending import held_against_margins, make, mend, other
@@ -65,8 +64,8 @@ FORGETTING = "Forgetting: whether the tuned model lost what the base could do on
 FORGETTING_ELSEWHERE = "Forgetting of anything that was not asked: other tasks, other wordings, other languages."
 
 NOT_MEASURED = (
-    "Contamination: whether judged rows stood in what the base was pre-trained on. Only this study's own teaching "
-    "rows were held against its judged rows, for equal content.",
+    "Contamination: whether judged rows stood in what the base was pre-trained on. Only each task's own teaching rows "
+    "were held against its own judged rows, for equal content.",
     "Other seeds: the verdict speaks of this one tuned model, not of the recipe that made it.",
 )
 
@@ -110,9 +109,10 @@ def run(
         shard=shard,
     )
     fewer = smaller(work)
-    _claim(work, (work, *fewer))  # a folder of another run is refused before anything is asked
+    # A folder of another run is refused before anything is asked. The run's own is claimed first: others lie within.
+    _claim(stages_of(work)[::-1] or (work, *fewer))
     others = retaught(work, functools.cache(functools.partial(base_model, work)))
-    _claim(work, others)
+    _claim(others)
     _write_down(work)
     base_hash = files.weights_hash(work.base)
     every, before = _ask_base(work)
@@ -126,7 +126,7 @@ def run(
         raise AftersError("the base model's files changed while the study ran: its 'before' is not to be trusted")
     make(work)
     after = _ask_tuned(work, before.said)
-    told = _write_up(work, _compare(work, every, after.judged), _besides(work, before, after, fewer))
+    told = _write_up(work, compare_tasks(work, every, after.judged), _besides(work, before, after, fewer))
     processes.told({"end": True})
     processes.leave()
     return told
@@ -282,12 +282,15 @@ def _open(
     return work
 
 
-def _claim(work: Work, taught: Iterable[Work]) -> None:
-    """Refuse a folder of another run."""
+def _claim(taught: Iterable[Work]) -> None:
+    """Refuse folders of another run before anything is written; else note what each is made with."""
     from afters.study.teaching import training_key
 
-    for one in () if work.study.stages else taught:  # a stage has no base before the last one is taught
-        one.folder.claim("train", training_key(one))
+    keys = [(one.folder, training_key(one)) for one in taught]
+    for folder, key in keys:
+        folder.check("train", key)
+    for folder, key in keys:
+        folder.claim("train", key)
 
 
 def _write_down(work: Work) -> None:
@@ -295,6 +298,7 @@ def _write_down(work: Work) -> None:
     work.folder.forget_labels()
     work.folder.write("study.toml", tomli_w.dumps(work.study.plain()))
     work.folder.write_json("data.json", {task.name: task.account for task in work.tasks})
+    declare(work)
 
 
 def _rows_told(task: TaskAtHand) -> str:
@@ -306,11 +310,25 @@ def _rows_told(task: TaskAtHand) -> str:
     return f"{task.name}: {taught:,} rows to teach, {judged}{wordings}{task.set_aside_told}{shortened}"
 
 
+def _not_asked_whole(task: TaskAtHand) -> str:
+    """Say how many judging rows of a kept task were set aside, and why, and how many of its prompts were cut."""
+    told = [
+        f"set aside: {entry['count']:,} {entry['reason']}"
+        for entry in task.account["set_aside"]
+        if entry["side"] in ("test", "unassigned")
+    ]
+    cut = task.account["cut"]["test"]["prompts cut"]
+    return "; ".join([*told, *([f"shortened: {count(cut, 'prompt')}"] if cut else [])])
+
+
 def _kept_told(work: Work) -> Iterator[str]:
     """Say what must not be lost, and what of that is left out."""
     if work.kept:
         asked = sum(len(task.test) for task in work.kept)
         yield f"not to be lost: {', '.join(task.name for task in work.kept)}; {asked:,} rows to judge"
+    for task in work.kept:
+        if told := _not_asked_whole(task):
+            yield f"{task.name}: {told}"
     for name, reason in work.left_out.items():
         yield f"{name}: left out: {reason}"
 
@@ -319,32 +337,6 @@ def _ask_part(work: Work, part: Work) -> dict[str, Result]:
     """Ask the model of a smaller teaching what the run's own is asked, task by task."""
     model = functools.cache(lambda: tuned_model(part))
     return {task.name: ask_with_fewer_rows(work, task, model, part.rows) for task in work.tasks}
-
-
-def _compare(
-    work: Work, before: Mapping[str, Mapping[str, Result]], after: Mapping[str, Result]
-) -> tuple[Comparison, ...]:
-    """Compare, for every task: after against before, against the best prompting, against the baseline."""
-    seed = work.study.seed
-    made: list[Comparison] = []
-    for task in work.tasks:
-        judged, tuned = before[task.name], after[task.name]
-        declared = functools.partial(
-            compare, after=tuned, metric=task.primary_metric, score=task.primary, smallest_effect=task.smallest_effect
-        )
-        made.append(declared(judged["before"], kind="tuning", primary=True, seed=seed))
-        shots = best_shots(work, task, dict(judged))
-        if shots:
-            made.append(declared(judged[f"shots={shots}"], kind="prompting", primary=False, seed=seed))
-        if "nearest" in judged:
-            made.append(declared(judged["nearest"], kind="baseline", primary=False, seed=seed))
-        for metric in task.metrics:
-            judged_cases = sum(row is not None for row in tuned.rows[metric.name])
-            for name in metric.names if objection(metric, cases=judged_cases) is None else ():
-                if name != task.primary:
-                    also = compare(judged["before"], tuned, metric, score=name, kind="tuning", primary=False, seed=seed)
-                    made.append(also)
-    return tuple(with_corrections(made))
 
 
 def _across(task: TaskAtHand, before: Worded, after: Worded, *, seed: int) -> Wordings:
@@ -363,16 +355,14 @@ def _across(task: TaskAtHand, before: Worded, after: Worded, *, seed: int) -> Wo
 
 def _write_up(
     work: Work,
-    comparisons: tuple[Comparison, ...],
+    compared: Compared,
     besides: Besides,
 ) -> Told:
     """Write the verdict, the page and the model's card, and return what they tell."""
     folder = work.folder
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    earlier = folder.read_json("making.json")
-    peak = max(peak, earlier.get("peak_memory_mb", 0.0))
-    declared = _declared(work) | earlier.get("declared", {})
-    too_late = list(_declared_too_late(work, declared))
+    peak = max(peak, folder.read_json("making.json").get("peak_memory_mb", 0.0))
+    too_late = list(declared_too_late(work))
     for line in too_late:
         work.tell.say(line)
     folder.write_json(
@@ -380,44 +370,36 @@ def _write_up(
         {
             "versions": _versions(),
             "peak_memory_mb": peak,
-            "not_measured": [*too_late, *_not_measured(work), *_not_compared(work.tasks)],
-            "declared": declared,
+            "not_measured": [*too_late, *_not_measured(work), *compared.left_out],
             "primary": {task.name: task.primary for task in work.tasks},
             "kept": [task.name for task in work.kept],
-            "validation_name": "loss" if work.study.train.keep_best_by == "loss" else work.tasks[0].primary,
+            "validation_name": _validation_name(work),
         },
     )
-    told = folder.told(comparisons, besides)
+    told = folder.told(compared.comparisons, besides)
     folder.write("verdict.json", verdict_json(told))
     folder.write("report.html", render(build(told)))
     folder.write("model/README.md", model_card(told, base=work.study.model.base))
     return told
 
 
-def _declared(work: Work) -> dict[str, str]:
-    """Return what judges each task: its score, and the smallest effect or the margin."""
-    judges = {task.name: f"{task.primary} with a smallest effect of {task.smallest_effect:g}" for task in work.tasks}
-    return judges | {task.name: f"{task.primary} with a margin of {task.margin:g}" for task in work.kept}
-
-
-def _declared_too_late(work: Work, declared: Mapping[str, str]) -> Iterator[str]:
-    """Tell of the tasks whose answers were known when it was decided what judges them."""
-    for name, judges in _declared(work).items():
-        if judges != declared[name]:
-            yield f"Declared too late: {name} is judged by {judges}, after it was judged by {declared[name]}."
+def _validation_name(work: Work) -> str:
+    """Return what the training log's `validation` measures: that of the last stage, where there are several."""
+    last = (stages_of(work) or (work,))[-1]
+    if last.study.train.keep_best_by == "loss":
+        return "loss"
+    names = [task.primary for task in last.tasks if len(task.validation)] or [last.tasks[0].primary]
+    return names[0] if len(names) == 1 else f"the mean of {', '.join(dict.fromkeys(names))} over the tasks"
 
 
 def _not_measured(work: Work) -> Iterator[str]:
     yield FORGETTING_ELSEWHERE if work.kept else FORGETTING
     for name, reason in work.left_out.items():
         yield f"{name}: left out: {reason}."
+    for task in work.kept:
+        if told := _not_asked_whole(task):
+            yield f"{task.name}: {told}."
     yield from NOT_MEASURED
-
-
-def _not_compared(tasks: Iterable[TaskAtHand]) -> list[str]:
-    """Return which scores were given and not compared, and why."""
-    asked = [(task, metric, objection(metric, cases=len(task.test))) for task in tasks for metric in task.metrics]
-    return [f"{task.name}, {metric.name}: {reason}." for task, metric, reason in asked if reason]
 
 
 def _versions() -> dict[str, str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from afters.data.tables import Tables
-from afters.errors import InputError, SettingsError, collected, raise_together
+from afters.errors import DataError, InputError, SettingsError, collected, raise_together
 from afters.model import files
 from afters.model.address import is_address
+from afters.report.numbers import count
 from afters.runfolder import RunFolder
 from afters.seeds import number
 from afters.study.reading import read_kept, read_tasks
@@ -61,6 +62,9 @@ def start(study: Study, *, files_in: Path, strict: bool, draft: Path, tables: Ta
         # Random weights know nothing that could be lost.
         if plan is None or study.keep.names_something:
             kept = read_kept(study, folder=files_in, strict=strict, tables=tables)
+    for task in (*tasks, *kept):
+        with collected(problems):
+            _refuse_one_content(task)
     raise_together(problems)
     if plan is not None:
         _write(plan, study.model, tasks, folder=draft)
@@ -80,6 +84,18 @@ def _refuse_only_judged(study: Study) -> None:
             expected="`train` beside `test`, or one `source` to be split",
             hint="Such rows can be asked of any model, before and after: `afters evaluate MODEL STUDY.toml`, then "
             "`afters compare` the two.",
+        )
+
+
+def _refuse_one_content(task: TaskAtHand) -> None:
+    """Refuse judging rows that all say the same: nothing can be told apart from chance by one of them."""
+    if len({example.cluster for example in task.test}) < 2:
+        raise DataError(
+            "the judging rows all say the same",
+            where=f"[[task]] {task.name}",
+            expected="rows of two different contents at least",
+            received=count(len(task.test), "row"),
+            hint="Give more rows to judge; a model's answers alone can be had by `afters evaluate`.",
         )
 
 

@@ -21,11 +21,11 @@ from afters.model import files
 from afters.model.answering import Answerer
 from afters.model.frozen import count, freeze
 from afters.model.load import Loaded, load, skeleton
-from afters.model.network import Network, Pair
+from afters.model.network import Network, NoNumber, Pair
 from afters.model.quantised import check_device
 from afters.model.recompute import recompute
 from afters.model.shards import gathered, pour, shard
-from afters.runfolder import RunFolder
+from afters.runfolder import NOT_YET, RunFolder
 from afters.seeds import number
 from afters.study.mixing import lessons_of
 from afters.study.settings import Study
@@ -49,9 +49,10 @@ def training_key(work: Work) -> dict[str, str]:
         "mixture": work.study.mixture.model_dump(),
     }
     settings = {f"{table}.{name}": str(value) for table, of in tables.items() for name, value in of.items()}
+    stands = work.base.is_dir()  # but for a stage, before the last one is taught
     return settings | {
-        "base weights": files.weights_hash(work.base),
-        "tokenizer": files.tokenizer_hash(work.base),
+        "base weights": files.weights_hash(work.base) if stands else NOT_YET,
+        "tokenizer": files.tokenizer_hash(work.base) if stands else NOT_YET,
         "teaching rows": _taught(work),
         "validation rows": ",".join(task.validation.fingerprint for task in work.tasks),
         "primary score": ",".join(f"{task.primary} of {task.primary_metric.signature}" for task in work.tasks),
@@ -265,13 +266,16 @@ def _by_primary(work: Work, loaded: Loaded) -> Validate:
         values = []
         with arithmetic(loaded.device, loaded.precision):
             for task in judging:
-                judged = evaluate(
-                    Answerer(loaded, processes=work.processes),
-                    task.validation,
-                    label=f"step {step}",
-                    decoding=work.study.decoding,
-                    metrics=[task.primary_metric],
-                )
+                try:
+                    judged = evaluate(
+                        Answerer(loaded, processes=work.processes),
+                        task.validation,
+                        label=f"step {step}",
+                        decoding=work.study.decoding,
+                        metrics=[task.primary_metric],
+                    )
+                except NoNumber:  # the best step before it is kept
+                    return math.nan
                 values.append(judged.score(task.primary).value / scales[task.name])
         return sum(values) / len(values)
 
@@ -281,13 +285,14 @@ def _by_primary(work: Work, loaded: Loaded) -> Validate:
 def _keeping(work: Work, validate: Validate, module: Any) -> Validate:
     """Return what validates and then keeps the model as it stands: what was learned against what was lost, on the way.
 
-    One process of several that hold a share each has no whole model to keep.
+    One process of several that hold a share each has no whole model to keep; and one that computes no numbers could not
+    be asked.
     """
 
     def judge(step: int) -> float:
         value = validate(step)
         at = work.folder.other(f"step-{step}")
-        if work.processes.first and not work.shard and not at.model.is_dir():
+        if work.processes.first and not work.shard and not math.isnan(value) and not at.model.is_dir():
             _leave(work, copy.deepcopy(module), at=at)
         return value
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, T5Config, T5ForConditionalGeneration
 
+from afters.metrics.table import metric_for
 from afters.records import Case, Example, Prediction, Result, Score
 from afters.runfolder import RunFolder
 from afters.study.judging import Judged
@@ -19,11 +20,13 @@ from examples.base.shown import CHANCE
 
 BITS = Score("bits_per_byte", "bits_per_byte", 1.95, "corpus", "lower", 400, 0, "v1", low=1.9, high=2.0)
 
+SIGNATURE = metric_for("accuracy").signature
+
 
 def accuracy(task: str) -> Result:
     asked = Example(f"{task}:1", task, "rows.jsonl:1", "Is it?", "1", "Is it?", ("yes",), choices=("yes", "no"))
     case = Case(asked.id, asked.id, (asked,), (Prediction(asked.id, ("yes",)),))
-    score = Score("accuracy", "accuracy", 0.75, "binary", "higher", 500, 0, "v1", low=0.7, high=0.8)
+    score = Score("accuracy", "accuracy", 0.75, "binary", "higher", 500, 0, SIGNATURE, low=0.7, high=0.8)
     return Result("asked", task, {}, (case,), {"accuracy": ((1.0,),)}, (score,))
 
 

@@ -157,13 +157,13 @@ def test_what_the_base_said_is_kept_and_not_asked_again(folder: Path, monkeypatc
     ],
 )
 def test_what_the_base_said_is_asked_anew_where_it_might_say_something_else(folder: Path, change: str) -> None:
-    for changes in ([], [change]):
+    kept = []
+    for place, changes in enumerate(([], [], [change])):
         study = read_study(folder / "study.toml", changes=["mend.replay=[]", "mend.rehearse=[0.1]", *changes])
         with pytest.raises(Killed):
-            run(study, out=folder / "run", folder=folder, tell=Killer("tickets: before"))
-        for taught in ("train", "others"):  # whose keys would refuse it
-            shutil.rmtree(folder / "run" / taught)
-    assert len([*(folder / "run" / "rehearsed").iterdir()]) == 2
+            run(study, out=folder / f"run-{place}", folder=folder, tell=Killer("tickets: before"))
+        kept.append([file.name for file in (folder / f"run-{place}" / "rehearsed").iterdir()])
+    assert kept[0] == kept[1] != kept[2] and len(kept[0]) == len(kept[2]) == 1
 
 
 def test_held_to_the_base_the_same_rows_are_taught_what_it_expects(folder: Path) -> None:
